@@ -1,3 +1,4 @@
 //! placeholder
-#![allow(missing_docs)]
+pub mod api;
+pub mod plan;
 pub mod tenant;

@@ -18,7 +18,9 @@ pub struct TenantId(Uuid);
 
 /// The text is not a tenant id in canonical form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a tenant id: expected a UUID of 36 lower-case characters, such as 8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11")]
+#[error(
+    "{text:?} is not a tenant id: expected a UUID of 36 lower-case characters, such as 8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11"
+)]
 pub struct InvalidTenantId {
     text: String,
 }
@@ -72,9 +74,7 @@ mod tests {
     #[test]
     fn only_the_canonical_form_is_accepted() {
         assert!("8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11".parse::<TenantId>().is_ok());
-        for text in
-            ["8D3F2F3E-5A53-4C8E-9C3E-0D6F3A1C7B11", "8d3f2f3e5a534c8e9c3e0d6f3a1c7b11", "", "contoso.com"]
-        {
+        for text in ["8D3F2F3E-5A53-4C8E-9C3E-0D6F3A1C7B11", "8d3f2f3e5a534c8e9c3e0d6f3a1c7b11", "", "contoso.com"] {
             assert!(text.parse::<TenantId>().is_err(), "{text} was accepted");
         }
     }

@@ -15,7 +15,12 @@ pub enum Role {
     IntuneAdministrator,
 }
 
-named_by_variant!(Role { GlobalAdministrator, SecurityAdministrator, ServiceSupportAdministrator, IntuneAdministrator });
+named_by_variant!(Role {
+    GlobalAdministrator,
+    SecurityAdministrator,
+    ServiceSupportAdministrator,
+    IntuneAdministrator
+});
 
 impl Role {
     /// Role template id, the same in every tenant (Microsoft, *Microsoft Entra built-in roles*, January 2026).

@@ -1,0 +1,218 @@
+//! What was asked for: the spec, checked and with every text parsed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::api::{
+    Claim, Consent, DeletionPolicy, DesiredState, Integration, ManagementPolicy, ThreatProtectionTenantSpec,
+};
+use crate::tenant::{Cloud, Experience, IntegrationType, LinkState, Region, Service, TenantId};
+
+/// The declared state of one tenant, valid in itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Desired {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Its cloud.
+    pub cloud: Cloud,
+    /// What it should be.
+    pub state: DesiredState,
+    /// The rules it lives under.
+    pub experience: Experience,
+    /// The recorded consent and its day.
+    pub consent: Option<(Consent, Date)>,
+    /// The wished region.
+    pub region: Option<Region>,
+    /// The declared links, by name.
+    pub integrations: BTreeMap<String, DesiredLink>,
+    /// Services that should feed data.
+    pub expected_services: BTreeSet<Service>,
+    /// What persons attest.
+    pub attestations: Vec<Attested>,
+    /// Whether credentials for Microsoft's own APIs are declared.
+    pub has_credentials: bool,
+    /// How far the operator goes.
+    pub management: ManagementPolicy,
+    /// What a deletion means.
+    pub deletion: DeletionPolicy,
+    /// Time between two looks.
+    pub resync: SignedDuration,
+}
+
+/// A declared link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DesiredLink {
+    /// What is linked.
+    pub kind: IntegrationType,
+    /// Whether it should be.
+    pub state: LinkState,
+}
+
+/// One attestation with its times parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attested {
+    /// Name of the entry.
+    pub name: String,
+    /// What is attested.
+    pub claim: Claim,
+    /// The integration that it is about.
+    pub integration: Option<String>,
+    /// The region that was seen.
+    pub region: Option<Region>,
+    /// Who attests.
+    pub by: String,
+    /// When it was seen.
+    pub at: Timestamp,
+    /// When it lapses.
+    pub until: Timestamp,
+}
+
+/// The spec cannot be carried out as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct InvalidSpec {
+    /// Path of the field, such as `spec.integrations[1]`.
+    pub field: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+impl InvalidSpec {
+    fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { field: field.into(), problem: problem.into() }
+    }
+}
+
+impl Desired {
+    /// Checks a spec. The schema refuses most of this already; an object that is older than a rule meets it here.
+    pub fn from_spec(spec: &ThreatProtectionTenantSpec) -> Result<Self, InvalidSpec> {
+        let tenant =
+            spec.tenant_id.parse::<TenantId>().map_err(|error| InvalidSpec::new("spec.tenantId", error.to_string()))?;
+        check_confirmation(spec)?;
+        let consent = consent(spec)?;
+        let region = spec.data_location.as_ref().and_then(|location| location.region);
+        check_experience(spec, region)?;
+        if spec.management_policy == ManagementPolicy::Observe && spec.deletion_policy == DeletionPolicy::Deprovision {
+            return Err(InvalidSpec::new("spec.deletionPolicy", "must be Retain when managementPolicy is Observe"));
+        }
+        Ok(Self {
+            tenant,
+            cloud: spec.cloud,
+            state: spec.desired_state,
+            experience: spec.experience,
+            consent,
+            region,
+            integrations: links(&spec.integrations)?,
+            expected_services: spec.expected_services.iter().copied().collect(),
+            attestations: attestations(spec)?,
+            has_credentials: spec.credentials.is_some(),
+            management: spec.management_policy,
+            deletion: spec.deletion_policy,
+            resync: SignedDuration::from_secs(i64::from(spec.resync_seconds.clamp(300, 86400))),
+        })
+    }
+
+    /// What is needed to let go of a deleted resource whose spec does not parse as a whole: the tenant, the policy and
+    /// the confirmation. `None` when even those do not parse.
+    #[must_use]
+    pub fn salvage(spec: &Value) -> Option<Self> {
+        let mut minimal = serde_json::Map::new();
+        for field in ["tenantId", "deletionPolicy", "desiredState", "deprovisionConfirmation"] {
+            if let Some(value) = spec.get(field) {
+                minimal.insert(field.to_owned(), value.clone());
+            }
+        }
+        let spec: ThreatProtectionTenantSpec = serde_json::from_value(Value::Object(minimal)).ok()?;
+        Self::from_spec(&spec).ok()
+    }
+}
+
+fn check_confirmation(spec: &ThreatProtectionTenantSpec) -> Result<(), InvalidSpec> {
+    let field = "spec.deprovisionConfirmation";
+    match (spec.desired_state, &spec.deprovision_confirmation) {
+        (DesiredState::Deprovisioned, Some(id)) if *id == spec.tenant_id => Ok(()),
+        (DesiredState::Deprovisioned, _) => {
+            Err(InvalidSpec::new(field, "must equal tenantId when desiredState is Deprovisioned"))
+        }
+        (_, Some(_)) => Err(InvalidSpec::new(field, "must be absent unless desiredState is Deprovisioned")),
+        (_, None) => Ok(()),
+    }
+}
+
+fn consent(spec: &ThreatProtectionTenantSpec) -> Result<Option<(Consent, Date)>, InvalidSpec> {
+    let Some(consent) = spec.data_sharing.as_ref().and_then(|sharing| sharing.consent.clone()) else {
+        return Ok(None);
+    };
+    let field = "spec.dataSharing.consent.grantedOn";
+    let day = consent
+        .granted_on
+        .parse::<Date>()
+        .map_err(|error| InvalidSpec::new(field, format!("must be a day such as 2020-03-16: {error}")))?;
+    Ok(Some((consent, day)))
+}
+
+fn check_experience(spec: &ThreatProtectionTenantSpec, region: Option<Region>) -> Result<(), InvalidSpec> {
+    if spec.experience != Experience::DefenderPortal && spec.cloud != Cloud::Public {
+        return Err(InvalidSpec::new("spec.experience", "WelcomePage and SettingsPage exist in cloud Public only"));
+    }
+    let Some(region) = region else { return Ok(()) };
+    let field = "spec.dataLocation.region";
+    if !spec.cloud.has_regions() {
+        return Err(InvalidSpec::new(field, format!("cloud {} has one location: remove the region", spec.cloud)));
+    }
+    if !region.exists_under(spec.experience) {
+        return Err(InvalidSpec::new(
+            field,
+            format!("{region} does not exist under {}: EU, UK or US do", spec.experience),
+        ));
+    }
+    Ok(())
+}
+
+fn links(integrations: &[Integration]) -> Result<BTreeMap<String, DesiredLink>, InvalidSpec> {
+    let mut targets = BTreeMap::new();
+    let mut links = BTreeMap::new();
+    for (index, entry) in integrations.iter().enumerate() {
+        let field = format!("spec.integrations[{index}]");
+        let target = (entry.type_, entry.subscription_id.clone(), entry.workspace_resource_id.clone());
+        if let Some(first) = targets.insert(target, entry.name.clone()) {
+            let problem = format!("{} links the same as {first}: keep one entry a type and target", entry.name);
+            return Err(InvalidSpec::new(field, problem));
+        }
+        if links.insert(entry.name.clone(), DesiredLink { kind: entry.type_, state: entry.state }).is_some() {
+            return Err(InvalidSpec::new(field, format!("the name {} occurs twice", entry.name)));
+        }
+    }
+    Ok(links)
+}
+
+fn attestations(spec: &ThreatProtectionTenantSpec) -> Result<Vec<Attested>, InvalidSpec> {
+    let mut attested = Vec::with_capacity(spec.attestations.len());
+    for (index, entry) in spec.attestations.iter().enumerate() {
+        let field = |name: &str| format!("spec.attestations[{index}].{name}");
+        let about_link = matches!(entry.claim, Claim::IntegrationLinked | Claim::IntegrationUnlinked);
+        if (entry.claim == Claim::DataLocation) != entry.region.is_some() {
+            return Err(InvalidSpec::new(field("region"), "belongs to claim DataLocation, and is required there"));
+        }
+        if about_link != entry.integration_name.is_some() {
+            let problem = "belongs to claims IntegrationLinked and IntegrationUnlinked, and is required there";
+            return Err(InvalidSpec::new(field("integrationName"), problem));
+        }
+        if entry.expire_time.0 <= entry.attest_time.0 {
+            return Err(InvalidSpec::new(field("expireTime"), "must be after attestTime"));
+        }
+        attested.push(Attested {
+            name: entry.name.clone(),
+            claim: entry.claim,
+            integration: entry.integration_name.clone(),
+            region: entry.region,
+            by: entry.attested_by.clone(),
+            at: entry.attest_time.0,
+            until: entry.expire_time.0,
+        });
+    }
+    Ok(attested)
+}

@@ -1,0 +1,176 @@
+//! What can be done to a tenant, by whom, and what came of it.
+
+use std::fmt;
+
+use jiff::SignedDuration;
+
+use super::failure::Failure;
+use super::handoff::HandOff;
+use crate::api::{Actor, OperationParameters, Risk, StepName};
+use crate::tenant::{IntegrationType, Region, TenantId};
+
+/// A change of the tenant that the plan wants. There are no steps that change nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What is changed.
+    pub change: Change,
+    /// Who does it.
+    pub by: StepActor,
+    /// Why it is wanted: one sentence.
+    pub why: String,
+}
+
+/// What a step changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// From off to on.
+    Enable {
+        /// The region that is pinned before the request is sent; `None`: Microsoft chooses.
+        pins: Option<Region>,
+        /// Sets back what somebody changed outside.
+        is_repair: bool,
+    },
+    /// From on to opted out.
+    Disable,
+    /// From unlinked, or not known, to linked.
+    Link {
+        /// Name of the entry in the spec.
+        name: String,
+        /// Its type.
+        kind: IntegrationType,
+        /// Sets back what somebody changed outside.
+        is_repair: bool,
+    },
+    /// From linked, or not known, to unlinked.
+    Unlink {
+        /// Name of the entry in the spec.
+        name: String,
+        /// Its type.
+        kind: IntegrationType,
+        /// Sets back what somebody changed outside.
+        is_repair: bool,
+    },
+    /// To gone.
+    Deprovision,
+}
+
+impl Change {
+    /// The kind of step.
+    #[must_use]
+    pub const fn name(&self) -> StepName {
+        match self {
+            Self::Enable { .. } => StepName::Enable,
+            Self::Disable => StepName::Disable,
+            Self::Link { .. } => StepName::Link,
+            Self::Unlink { .. } => StepName::Unlink,
+            Self::Deprovision => StepName::Deprovision,
+        }
+    }
+
+    /// How much it can harm. Turning on pins a region for ever.
+    #[must_use]
+    pub const fn risk(&self) -> Risk {
+        match self {
+            Self::Enable { .. } | Self::Deprovision => Risk::Irreversible,
+            Self::Disable => Risk::Destructive,
+            Self::Link { kind, .. } if kind.is_irreversible() => Risk::Irreversible,
+            Self::Link { .. } => Risk::Additive,
+            Self::Unlink { .. } => Risk::Mutating,
+        }
+    }
+
+    /// Whether the resource must be read again, uncached, before this is sent: it takes something away.
+    #[must_use]
+    pub const fn needs_fresh_declaration(&self) -> bool {
+        matches!(self, Self::Disable | Self::Unlink { .. } | Self::Deprovision)
+    }
+
+    /// Whether the intent must be in status before this is sent; the other changes are absolute and repeatable.
+    #[must_use]
+    pub const fn needs_intent(&self) -> bool {
+        matches!(self, Self::Enable { .. } | Self::Deprovision)
+    }
+}
+
+/// Who does a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepActor {
+    /// The operator, through the service broker, with this request.
+    Broker(BrokerRequest),
+    /// A person, as the hand-off says.
+    Person(HandOff),
+    /// Nobody, because the policy is to observe; the actor who would.
+    Nobody,
+}
+
+impl StepActor {
+    /// The actor as status shows it.
+    #[must_use]
+    pub const fn actor(&self) -> Actor {
+        match self {
+            Self::Broker(_) => Actor::Broker,
+            Self::Person(_) => Actor::Person,
+            Self::Nobody => Actor::None,
+        }
+    }
+}
+
+/// A request to the service broker, complete and frozen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerRequest {
+    /// The tenant, which names the instance.
+    pub tenant: TenantId,
+    /// Which call.
+    pub call: BrokerCall,
+    /// Its parameters; empty for `Deprovision`.
+    pub parameters: OperationParameters,
+}
+
+/// A mutating call of the Open Service Broker API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrokerCall {
+    /// `PUT /v2/service_instances/{id}`
+    Provision,
+    /// `PATCH /v2/service_instances/{id}`
+    Update,
+    /// `DELETE /v2/service_instances/{id}`
+    Deprovision,
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The other side says that it is done.
+    Done,
+    /// The other side has begun.
+    InProgress {
+        /// Its handle, passed back exactly as given.
+        handle: Option<String>,
+        /// Ask not before this, where it said so.
+        poll_after: Option<SignedDuration>,
+    },
+    /// It did not take place, or its outcome is not known: the class tells.
+    Refused(Failure),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.change {
+            Change::Enable { pins: Some(region), .. } => {
+                write!(f, "turn the service on, its data in {region} for ever")?
+            }
+            Change::Enable { pins: None, .. } => {
+                write!(f, "turn the service on; Microsoft chooses the region, and it cannot be changed afterwards")?
+            }
+            Change::Disable => write!(f, "opt out: the features go, the four services stay as they are")?,
+            Change::Link { name, kind, .. } => write!(f, "link {name} ({kind})")?,
+            Change::Unlink { name, kind, .. } => write!(f, "unlink {name} ({kind})")?,
+            Change::Deprovision => write!(f, "deprovision the service and its resources")?,
+        }
+        match &self.by {
+            StepActor::Broker(_) => write!(f, ", through the broker"),
+            StepActor::Person(hand_off) => write!(f, ", by a person: {}", hand_off.role),
+            StepActor::Nobody => write!(f, ", which managementPolicy Observe forbids"),
+        }
+    }
+}
