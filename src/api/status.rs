@@ -380,6 +380,10 @@ pub struct Operation {
     /// When it was decided.
     #[schemars(extend("maxLength" = 64))]
     pub start_time: Time,
+    /// When the broker accepted it as an operation that goes on (`202`); absent until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxLength" = 64))]
+    pub accept_time: Option<Time>,
     /// When waiting for it ends.
     #[schemars(extend("maxLength" = 64))]
     pub deadline_time: Time,
@@ -390,6 +394,18 @@ pub struct Operation {
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<OperationResult>,
+    /// What the broker said of its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub message: Option<String>,
+}
+
+impl Operation {
+    /// When it ended, or when it was decided where it has not.
+    #[must_use]
+    pub fn end_time_or_start(&self) -> jiff::Timestamp {
+        self.end_time.as_ref().unwrap_or(&self.start_time).0
+    }
 }
 
 /// How an operation ended.

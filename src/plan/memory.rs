@@ -1,8 +1,13 @@
 //! What earlier passes wrote to status and must not be forgotten.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::{ConditionType, DataLocationStatus, Operation, Reason, ThreatProtectionTenantStatus, TriState};
+use super::reading::Source;
+use crate::api::{
+    ConditionType, DataLocationStatus, IntegrationStatus, Operation, OperationResult, Reason, Repair,
+    ThreatProtectionTenantStatus, TriState,
+};
 
 /// The status as it is stored. Parts that another version wrote and this one does not understand are absent.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,10 +59,58 @@ impl Memory {
         self.status.operation.as_ref()
     }
 
+    /// The operation to ask the broker about: one that goes on, also beyond its deadline.
+    #[must_use]
+    pub fn operation_to_ask(&self) -> Option<Operation> {
+        let operation = self.operation()?;
+        match operation.result {
+            None => Some(operation.clone()),
+            Some(OperationResult::TimedOut) => Some(Operation { end_time: None, result: None, ..operation.clone() }),
+            Some(_) => None,
+        }
+    }
+
+    /// Whether the service was on, on whose word, when that was last known.
+    #[must_use]
+    pub fn service(&self) -> Option<(bool, Source)> {
+        let feature = self.status.features.first()?;
+        match (feature.state, feature.source) {
+            (TriState::True, Some(source)) => Some((true, source)),
+            (TriState::False, Some(source)) => Some((false, source)),
+            _ => None,
+        }
+    }
+
+    /// Whether the stored verdict is that everything is as declared.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.condition(ConditionType::Ready).is_some_and(|ready| ready.status == TriState::True)
+    }
+
+    /// An integration as it was last reported.
+    #[must_use]
+    pub fn integration(&self, name: &str) -> Option<&IntegrationStatus> {
+        self.status.integrations.iter().find(|integration| integration.name == name)
+    }
+
     /// The token of the last reconcile request that was answered.
     #[must_use]
     pub fn last_handled_reconcile_at(&self) -> Option<&str> {
         self.status.last_handled_reconcile_at.as_deref()
+    }
+
+    pub(super) fn set_operation(&mut self, operation: Option<Operation>) {
+        self.status.operation = operation;
+    }
+
+    pub(super) fn set_repair(&mut self, target: &str, at: Timestamp) {
+        self.status.repairs.retain(|repair| repair.target != target);
+        self.status.repairs.push(Repair { target: target.to_owned(), repair_time: Time(at) });
+        self.status.repairs.sort_by(|one, other| one.target.cmp(&other.target));
+    }
+
+    pub(super) fn forget_pin(&mut self) {
+        self.status.data_location = None;
     }
 
     /// A condition as it was last written.

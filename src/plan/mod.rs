@@ -1,17 +1,27 @@
 //! Every decision, pure: no clock, no client, no randomness, no log.
 //!
 //! `Situation` goes in; `plan` gives the steps and what they wait for, `report` the status, `hold` the finalizer and
-//! `pace` the time of the next look.
+//! `pace` the time of the next look. One file a rule; `planner` calls them in order.
+
+mod attestation;
+mod conditions;
+mod consent;
+mod deprovision;
 pub mod desired;
+mod enablement;
 pub mod failure;
 pub mod handoff;
+mod integrations;
 pub mod memory;
 pub mod observed;
+mod operation;
 pub mod ownership;
 pub mod pace;
 pub mod planner;
 pub mod reading;
+mod region;
 pub mod release;
 pub mod report;
 pub mod situation;
 pub mod step;
+mod verdict;

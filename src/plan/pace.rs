@@ -2,12 +2,111 @@
 
 use jiff::SignedDuration;
 
-use super::planner::Plan;
-use super::situation::Situation;
+use super::attestation;
+use super::desired::Desired;
+use super::failure::ErrorClass;
+use super::observed::Progress;
+use super::operation;
+use super::planner::{Plan, Until};
+use super::situation::{Permit, Situation};
 use super::step::Outcome;
+use crate::api::Reason;
 
-/// The time until the next look. `jitter` is between 0 and 1 and spreads it.
+/// How often a duplicate looks whether the other resource is still there; it asks nobody but the local store.
+const DUPLICATE: SignedDuration = SignedDuration::from_secs(30);
+/// Nothing is looked at more often than this.
+const FLOOR: SignedDuration = SignedDuration::from_millis(200);
+
+/// The time until the next look. `jitter` is between 0 and 1 and spreads what many resources would do at once.
 #[must_use]
-pub fn pace(situation: &Situation, _plan: &Plan, _outcome: Option<&Outcome>, _jitter: f64) -> SignedDuration {
-    situation.capabilities.slow_probe
+pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitter: f64) -> SignedDuration {
+    let capabilities = &situation.capabilities;
+    let Ok(desired) = &situation.desired else { return spread(capabilities.slow_probe, jitter) };
+    if situation.permit == Permit::Duplicate {
+        return spread(DUPLICATE, jitter);
+    }
+    if let Some(failure) = &situation.observed.failure {
+        return after_failure(situation, failure.class, jitter);
+    }
+    if plan.next().is_some() {
+        return FLOOR;
+    }
+    if let Some(poll) = poll(situation, outcome) {
+        return poll.max(FLOOR);
+    }
+    let usual = if plan.waiting.iter().any(|waiting| waiting.until == Until::Later) {
+        until_verified(situation, plan)
+    } else if plan.waiting.iter().any(|waiting| waiting.reason == Reason::ProviderRejected) {
+        spread(capabilities.slow_probe, jitter)
+    } else {
+        spread(resync(situation, desired), jitter)
+    };
+    let change = attestation::next_change(desired, situation.now).map(|time| time.duration_since(situation.now));
+    change.map_or(usual, |change| usual.min(change)).max(FLOOR)
+}
+
+/// Time between two looks at a tenant that is as declared, within the administrator's bounds.
+#[must_use]
+pub(super) fn resync(situation: &Situation, desired: &Desired) -> SignedDuration {
+    let (least, most) = situation.capabilities.resync;
+    desired.resync.max(least).min(most)
+}
+
+/// Time to wait before the other side may be asked at all, because it said so.
+#[must_use]
+pub fn hold_back(recent: &super::situation::Recent, now: jiff::Timestamp) -> Option<SignedDuration> {
+    let until = recent.throttled_until?;
+    (now < until).then(|| until.duration_since(now))
+}
+
+fn poll(situation: &Situation, outcome: Option<&Outcome>) -> Option<SignedDuration> {
+    let asked = match (outcome, &situation.observed.progress) {
+        (Some(Outcome::InProgress { poll_after, .. }), _) => *poll_after,
+        (_, Some(Progress::InProgress { retry_after })) => *retry_after,
+        _ => {
+            let goes_on = operation::current(situation)
+                .is_some_and(|operation| operation::is_open(&operation) && operation.accept_time.is_some());
+            return goes_on.then_some(situation.capabilities.poll);
+        }
+    };
+    let timed_out = operation::current(situation).is_some_and(|operation| operation::has_failed(&operation));
+    if timed_out {
+        return Some(situation.capabilities.slow_probe);
+    }
+    Some(asked.unwrap_or(situation.capabilities.poll))
+}
+
+fn after_failure(situation: &Situation, class: ErrorClass, jitter: f64) -> SignedDuration {
+    let (first, most) = situation.capabilities.retry;
+    let doublings = situation.recent.failures.min(20);
+    let backed_off = first.saturating_mul(1_i32.checked_shl(doublings).unwrap_or(i32::MAX)).min(most);
+    let delay = match class {
+        ErrorClass::Throttled { until: Some(until) } => until.duration_since(situation.now).max(first),
+        ErrorClass::Throttled { until: None } => backed_off.max(first.saturating_mul(5)).min(most),
+        ErrorClass::Auth | ErrorClass::Permission => most,
+        ErrorClass::Invalid => situation.capabilities.slow_probe,
+        ErrorClass::Transient | ErrorClass::Waiting | ErrorClass::Protocol => backed_off,
+    };
+    // Upwards only: never earlier than the other side asked for.
+    delay.saturating_add(fraction(delay, jitter * 0.2)).max(FLOOR)
+}
+
+fn until_verified(situation: &Situation, plan: &Plan) -> SignedDuration {
+    let capabilities = &situation.capabilities;
+    let verifying = plan.waiting.iter().any(|waiting| waiting.reason == Reason::Verifying);
+    let failed = plan.waiting.iter().any(|waiting| waiting.reason == Reason::OperationFailed);
+    if failed {
+        return capabilities.slow_probe;
+    }
+    if verifying { capabilities.poll.min(capabilities.claim_grace) } else { capabilities.poll }
+}
+
+/// Ten per cent earlier to ten per cent later.
+fn spread(delay: SignedDuration, jitter: f64) -> SignedDuration {
+    let tenth = fraction(delay, 0.1);
+    (delay - tenth).saturating_add(fraction(delay, 0.2 * jitter))
+}
+
+fn fraction(delay: SignedDuration, of: f64) -> SignedDuration {
+    SignedDuration::try_from_secs_f64(delay.as_secs_f64() * of.clamp(0.0, 1.0)).unwrap_or(SignedDuration::ZERO)
 }

@@ -1,14 +1,218 @@
 //! The whole status that follows from a situation and its plan.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::conditions;
+use super::enablement;
+use super::integrations;
+use super::operation;
 use super::planner::Plan;
-use super::situation::Situation;
-use crate::api::ThreatProtectionTenantStatus;
+use super::reading::Reading;
+use super::region;
+use super::situation::{Permit, Situation};
+use super::step::{Change, StepActor};
+use super::verdict::Verdict;
+use crate::api::{
+    ConditionType, DesiredState, FeatureStatus, IntegrationStatus, LinkReading, ManagementPolicy, Operation,
+    PendingAction, PlannedStep, Reason, ServiceStatus, ThreatProtectionTenantStatus, TriState,
+};
+use crate::tenant::{Feature, LinkState, Service};
 
 /// The status to be written. Equal to the stored one when there is nothing new to say.
 ///
 /// Where the plan's next step needs its intent persisted (`Change::needs_intent`), the status carries it as
 /// `operation` without an end, and the pinned region.
 #[must_use]
-pub fn report(situation: &Situation, _plan: &Plan) -> ThreatProtectionTenantStatus {
-    situation.memory.status().clone()
+pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatus {
+    if is_suspended(situation) {
+        return suspended(situation);
+    }
+    let mut status = situation.memory.status().clone();
+    status.last_handled_reconcile_at.clone_from(&situation.subject.reconcile_request);
+    if plan.verdict_stands {
+        return status;
+    }
+    status.observed_generation = situation.subject.generation;
+    status.conditions = conditions_of(situation, conditions::verdicts(situation, plan));
+    status.plan = plan.steps.iter().map(planned).collect();
+    status.pending_actions = pending_actions(situation, plan);
+    if situation.desired.is_err() || !matches!(situation.permit, Permit::Granted { .. }) {
+        return status;
+    }
+    let answered = situation.spec_changed() || situation.reconcile_requested();
+    if answered {
+        status.repairs.retain(|repair| repair.repair_time.0 >= situation.now);
+    }
+    let intent = intent(situation, plan);
+    let is_gone = conditions::is_deprovisioned(situation, plan);
+    let pins = plan.next().and_then(|step| match &step.change {
+        Change::Enable { pins, .. } => *pins,
+        _ => None,
+    });
+    status.data_location = region::pin(situation, pins, is_gone);
+    status.operation = if is_gone { None } else { intent.or_else(|| operation::current(situation)) };
+    status.features = features(situation);
+    status.services = services();
+    status.integrations = links(situation);
+    status
+}
+
+/// The operation that the next step needs in status before it may be sent.
+fn intent(situation: &Situation, plan: &Plan) -> Option<Operation> {
+    let step = plan.next().filter(|step| step.change.needs_intent())?;
+    let StepActor::Broker(request) = &step.by else { return None };
+    let open = operation::current(situation).filter(|open| {
+        operation::is_open(open) && open.step == step.change.name() && open.parameters == request.parameters
+    });
+    Some(open.unwrap_or_else(|| operation::intended(situation, &step.change, request)))
+}
+
+fn is_suspended(situation: &Situation) -> bool {
+    situation.desired.as_ref().is_ok_and(|desired| desired.management == ManagementPolicy::Suspend)
+        && matches!(situation.permit, Permit::Granted { .. })
+}
+
+/// Only `Suspended` is written, with the new generation in that condition alone; a fresh resource gets all conditions.
+fn suspended(situation: &Situation) -> ThreatProtectionTenantStatus {
+    let mut status = situation.memory.status().clone();
+    let message = "managementPolicy Suspend: the operator neither acts nor looks";
+    if status.observed_generation < 0 {
+        let verdict = Verdict::unknown(Reason::Suspended, message);
+        let verdicts = ConditionType::ALL
+            .iter()
+            .filter(|kind| !kind.is_absent_unless_true())
+            .map(|kind| (*kind, verdict.clone()))
+            .collect();
+        status.conditions = conditions_of(situation, verdicts);
+        status.observed_generation = situation.subject.generation;
+    }
+    status.conditions.retain(|condition| {
+        let named = |kind: ConditionType| condition.type_ == kind.name();
+        !named(ConditionType::Reconciling) && !named(ConditionType::Stalled) && !named(ConditionType::Suspended)
+    });
+    let verdict = Verdict::new(TriState::True, Reason::Suspended, message);
+    status.conditions.push(condition(situation, ConditionType::Suspended, &verdict));
+    status
+}
+
+fn conditions_of(situation: &Situation, verdicts: Vec<(ConditionType, Verdict)>) -> Vec<Condition> {
+    verdicts.into_iter().map(|(kind, verdict)| condition(situation, kind, &verdict)).collect()
+}
+
+fn condition(situation: &Situation, kind: ConditionType, verdict: &Verdict) -> Condition {
+    let stored = situation.memory.condition(kind);
+    let since =
+        stored.as_ref().filter(|stored| stored.status == verdict.status).map_or(situation.now, |stored| stored.since);
+    // The id of a request that failed differs at every try; the first one is kept, so that retrying writes nothing.
+    let message = stored
+        .filter(|stored| {
+            stored.reason == Some(verdict.reason)
+                && without_request(&stored.message) == without_request(&verdict.message)
+        })
+        .map_or_else(|| verdict.message.clone(), |stored| stored.message);
+    Condition {
+        type_: kind.name().to_owned(),
+        status: verdict.status.name().to_owned(),
+        reason: verdict.reason.name().to_owned(),
+        message,
+        last_transition_time: Time(since),
+        observed_generation: Some(situation.subject.generation),
+    }
+}
+
+fn without_request(message: &str) -> &str {
+    message.split_once(" (request ").map_or(message, |(before, _)| before)
+}
+
+fn planned(step: &super::step::Step) -> PlannedStep {
+    PlannedStep {
+        step: step.change.name(),
+        actor: step.by.actor(),
+        risk: step.change.risk(),
+        reason: limited(&format!("{step}, because {}", step.why), 512),
+    }
+}
+
+fn pending_actions(situation: &Situation, plan: &Plan) -> Vec<PendingAction> {
+    plan.hand_offs()
+        .map(|hand_off| {
+            let instructions = limited(&hand_off.instructions, 1024);
+            let since = situation
+                .memory
+                .status()
+                .pending_actions
+                .iter()
+                .find(|stored| stored.step == hand_off.step && stored.instructions == instructions)
+                .map_or(Time(situation.now), |stored| stored.since_time.clone());
+            PendingAction {
+                step: hand_off.step,
+                role: limited(&hand_off.role, 256),
+                link: limited(&hand_off.link, 512),
+                instructions,
+                verified_by: limited(&hand_off.verified_by, 512),
+                since_time: since,
+            }
+        })
+        .collect()
+}
+
+pub(super) fn limited(text: &str, characters: usize) -> String {
+    if text.chars().count() <= characters {
+        return text.to_owned();
+    }
+    text.chars().take(characters.saturating_sub(1)).chain(['…']).collect()
+}
+
+fn features(situation: &Situation) -> Vec<FeatureStatus> {
+    let (state, source) = match conditions::best_service(situation) {
+        Reading::Known { value: true, source } => (TriState::True, Some(source)),
+        Reading::Known { value: false, source } => (TriState::False, Some(source)),
+        Reading::Unknown { .. } => (TriState::Unknown, None),
+    };
+    Feature::ALL.iter().map(|name| FeatureStatus { name: *name, state, source }).collect()
+}
+
+fn services() -> Vec<ServiceStatus> {
+    let unknown = TriState::Unknown;
+    Service::ALL.iter().map(|name| ServiceStatus { name: *name, licensed: unknown, reporting: unknown }).collect()
+}
+
+fn links(situation: &Situation) -> Vec<IntegrationStatus> {
+    let Ok(desired) = &situation.desired else { return Vec::new() };
+    desired
+        .integrations
+        .iter()
+        .map(|(name, wish)| {
+            let reading = integrations::link(situation, desired, name, wish.kind);
+            let stored = situation.memory.integration(name);
+            let state = match reading.value() {
+                Some(LinkState::Linked) => LinkReading::Linked,
+                Some(LinkState::Unlinked) => LinkReading::Unlinked,
+                None => LinkReading::Unknown,
+            };
+            let kept = stored
+                .filter(|_| desired.state == DesiredState::Enabled && enablement::service(situation).value().is_none());
+            if let Some(kept) = kept {
+                return kept.clone();
+            }
+            let since = stored
+                .filter(|stored| stored.state == state)
+                .map_or(Some(Time(situation.now)), |stored| stored.since_time.clone());
+            IntegrationStatus {
+                name: name.clone(),
+                state,
+                actor: integrations::actor(situation, wish.kind),
+                effective: TriState::Unknown,
+                source: reading.source(),
+                since_time: since.filter(|_| state != LinkReading::Unknown),
+            }
+        })
+        .collect()
+}
+
+/// Whether a status carries the same intent and pin as the stored one, so that the step may be sent without a write.
+#[must_use]
+pub fn is_intent_persisted(situation: &Situation, status: &ThreatProtectionTenantStatus) -> bool {
+    let stored = situation.memory.status();
+    status.operation == stored.operation && status.data_location == stored.data_location
 }

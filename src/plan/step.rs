@@ -9,6 +9,9 @@ use super::handoff::HandOff;
 use crate::api::{Actor, OperationParameters, Risk, StepName};
 use crate::tenant::{IntegrationType, Region, TenantId};
 
+/// Name of the service itself in `status.repairs`. It starts with a capital letter, which no integration's name can.
+pub const SERVICE: &str = "Service";
+
 /// A change of the tenant that the plan wants. There are no steps that change nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -31,7 +34,10 @@ pub enum Change {
         is_repair: bool,
     },
     /// From on to opted out.
-    Disable,
+    Disable {
+        /// Sets back what somebody changed outside.
+        is_repair: bool,
+    },
     /// From unlinked, or not known, to linked.
     Link {
         /// Name of the entry in the spec.
@@ -60,10 +66,20 @@ impl Change {
     pub const fn name(&self) -> StepName {
         match self {
             Self::Enable { .. } => StepName::Enable,
-            Self::Disable => StepName::Disable,
+            Self::Disable { .. } => StepName::Disable,
             Self::Link { .. } => StepName::Link,
             Self::Unlink { .. } => StepName::Unlink,
             Self::Deprovision => StepName::Deprovision,
+        }
+    }
+
+    /// What is set back, where the step sets something back: `Service`, or the name of an integration.
+    #[must_use]
+    pub fn repairs(&self) -> Option<&str> {
+        match self {
+            Self::Enable { is_repair: true, .. } | Self::Disable { is_repair: true } => Some(SERVICE),
+            Self::Link { is_repair: true, name, .. } | Self::Unlink { is_repair: true, name, .. } => Some(name),
+            _ => None,
         }
     }
 
@@ -72,7 +88,7 @@ impl Change {
     pub const fn risk(&self) -> Risk {
         match self {
             Self::Enable { .. } | Self::Deprovision => Risk::Irreversible,
-            Self::Disable => Risk::Destructive,
+            Self::Disable { .. } => Risk::Destructive,
             Self::Link { kind, .. } if kind.is_irreversible() => Risk::Irreversible,
             Self::Link { .. } => Risk::Additive,
             Self::Unlink { .. } => Risk::Mutating,
@@ -82,7 +98,7 @@ impl Change {
     /// Whether the resource must be read again, uncached, before this is sent: it takes something away.
     #[must_use]
     pub const fn needs_fresh_declaration(&self) -> bool {
-        matches!(self, Self::Disable | Self::Unlink { .. } | Self::Deprovision)
+        matches!(self, Self::Disable { .. } | Self::Unlink { .. } | Self::Deprovision)
     }
 
     /// Whether the intent must be in status before this is sent; the other changes are absolute and repeatable.
@@ -162,7 +178,7 @@ impl fmt::Display for Step {
             Change::Enable { pins: None, .. } => {
                 write!(f, "turn the service on; Microsoft chooses the region, and it cannot be changed afterwards")?
             }
-            Change::Disable => write!(f, "opt out: the features go, the four services stay as they are")?,
+            Change::Disable { .. } => write!(f, "opt out: the features go, the four services stay as they are")?,
             Change::Link { name, kind, .. } => write!(f, "link {name} ({kind})")?,
             Change::Unlink { name, kind, .. } => write!(f, "unlink {name} ({kind})")?,
             Change::Deprovision => write!(f, "deprovision the service and its resources")?,

@@ -1,0 +1,81 @@
+//! Deprovisioning: always declared, done once, and believed on a proof of absence.
+
+use super::attestation;
+use super::desired::Desired;
+use super::enablement;
+use super::handoff;
+use super::operation;
+use super::planner::{Plan, Waiting};
+use super::reading::Why;
+use super::situation::{Permit, Situation};
+use super::step::{BrokerCall, BrokerRequest, Change, Step, StepActor};
+use crate::api::{OperationParameters, Reason, StepName};
+
+/// Whether the tenant is proven to be without the service: no instance that we may remove, and a tenant read as off.
+pub(super) fn is_proven(situation: &Situation, desired: &Desired) -> bool {
+    let is_off = enablement::service(situation).is_false();
+    // A person's word outranks the broker's once the broker can do no more; nothing here observes the tenant itself.
+    let attested = attestation::is_deprovisioned(desired, situation.now);
+    match enablement::instance(situation).value() {
+        Some(false) => is_off,
+        _ if may_remove(situation) => attested && broker_gave_up(situation),
+        _ => is_off || attested,
+    }
+}
+
+/// Whether the broker has refused, failed, or not answered until the deadline.
+fn broker_gave_up(situation: &Situation) -> bool {
+    operation::current(situation).is_some_and(|operation| operation::has_failed(&operation))
+        || has_passed_deadline(situation)
+}
+
+fn has_passed_deadline(situation: &Situation) -> bool {
+    situation
+        .recent
+        .failing_since
+        .is_some_and(|since| since + situation.capabilities.operation_deadline <= situation.now)
+}
+
+/// Whether the operator may have the broker remove the instance.
+fn may_remove(situation: &Situation) -> bool {
+    situation.capabilities.has_broker && situation.permit == Permit::Granted { allow_deprovision: true }
+}
+
+/// Plans towards gone.
+pub(super) fn plan_deprovision(situation: &Situation, desired: &Desired, plan: &mut Plan) {
+    if is_proven(situation, desired) {
+        return;
+    }
+    let present = enablement::instance(situation);
+    let why = "the spec declares Deprovisioned and confirms it".to_owned();
+    if may_remove(situation) {
+        if present.why() == Some(Why::ReadFailed) {
+            return plan.wait(unreachable(situation));
+        }
+        if present.why() == Some(Why::Ambiguous) {
+            return plan.wait(Waiting::for_provider(situation));
+        }
+        if let Some(waiting) = enablement::operation_forbids(situation, StepName::Deprovision, present.is_true()) {
+            return plan.wait(waiting);
+        }
+        // Where the broker does not show its instances, the request itself finds out: 410 means that there is none.
+        if !present.is_false() {
+            let parameters = OperationParameters::default();
+            let request = BrokerRequest { tenant: desired.tenant, call: BrokerCall::Deprovision, parameters };
+            plan.steps.push(Step { change: Change::Deprovision, by: StepActor::Broker(request), why });
+            return;
+        }
+    }
+    let hand_off = handoff::deprovision(desired);
+    plan.hand_over(situation, Step { change: Change::Deprovision, by: StepActor::Person(hand_off), why });
+}
+
+/// A broker that cannot be reached is waited for, but not for ever.
+fn unreachable(situation: &Situation) -> Waiting {
+    let waiting = Waiting::for_provider(situation);
+    if has_passed_deadline(situation) {
+        Waiting::for_person(Reason::ProviderUnavailable, waiting.message)
+    } else {
+        waiting
+    }
+}

@@ -1,0 +1,151 @@
+//! The operation that was sent, or is about to be: how far it is, and what it forbids.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::enablement;
+use super::integrations;
+use super::observed::{Instance, Progress};
+use super::situation::Situation;
+use super::step::{BrokerRequest, Change};
+use crate::api::{DesiredState, Operation, OperationResult, StepName};
+
+/// The remembered operation brought up to date with what was read, or nothing when it has served its purpose.
+///
+/// It has, when its claim is seen in the tenant, when a verdict was answered by a changed spec or a reconcile request,
+/// and when it ended and the wish is another one now.
+pub(super) fn current(situation: &Situation) -> Option<Operation> {
+    let operation = advanced(situation, situation.memory.operation()?.clone());
+    if is_confirmed(situation, &operation) || is_answered(situation, &operation) {
+        return None;
+    }
+    Some(operation)
+}
+
+/// The remembered operation, where the broker has reported that it succeeded, also when its claim is seen.
+pub(super) fn succeeded(situation: &Situation) -> Option<Operation> {
+    let operation = advanced(situation, situation.memory.operation()?.clone());
+    (operation.result == Some(OperationResult::Succeeded)).then_some(operation)
+}
+
+/// Whether the operation may still be going on.
+pub(super) const fn is_open(operation: &Operation) -> bool {
+    operation.end_time.is_none()
+}
+
+/// Whether it did not end as it should.
+pub(super) fn has_failed(operation: &Operation) -> bool {
+    matches!(operation.result, Some(OperationResult::Failed | OperationResult::TimedOut | OperationResult::Refused))
+}
+
+/// A new operation for a request that is about to be sent.
+pub(super) fn intended(situation: &Situation, change: &Change, request: &BrokerRequest) -> Operation {
+    Operation {
+        step: change.name(),
+        id: request.tenant.service_instance_id().to_string(),
+        handle: None,
+        parameters: request.parameters.clone(),
+        start_time: Time(situation.now),
+        accept_time: None,
+        deadline_time: Time(situation.now + deadline(situation)),
+        end_time: None,
+        result: None,
+        message: None,
+    }
+}
+
+/// How long to wait for an operation: the smaller of ours and the plan's.
+pub(super) fn deadline(situation: &Situation) -> jiff::SignedDuration {
+    let ours = situation.capabilities.operation_deadline;
+    situation.observed.maximum_polling.map_or(ours, |theirs| ours.min(theirs))
+}
+
+fn advanced(situation: &Situation, mut operation: Operation) -> Operation {
+    let timed_out = operation.result == Some(OperationResult::TimedOut);
+    if !is_open(&operation) && !timed_out {
+        return operation;
+    }
+    let ended = match &situation.observed.progress {
+        Some(Progress::Succeeded) => Some((OperationResult::Succeeded, None)),
+        Some(Progress::Failed { description, is_repeatable, is_usable }) => {
+            let mut message = description.clone();
+            if !is_usable {
+                message.push_str(" The broker says that the instance cannot be updated any more.");
+            } else if !is_repeatable {
+                message.push_str(" The broker says that the same update must not be sent again.");
+            }
+            Some((OperationResult::Failed, Some(message)))
+        }
+        Some(Progress::Gone) if !timed_out => {
+            // Nobody knows the operation any more, so the same idempotent request is what finds out.
+            operation.handle = None;
+            operation.accept_time = None;
+            None
+        }
+        _ if !timed_out && operation.accept_time.is_some() && situation.now >= operation.deadline_time.0 => {
+            Some((OperationResult::TimedOut, None))
+        }
+        _ => None,
+    };
+    if let Some((result, message)) = ended {
+        operation.result = Some(result);
+        operation.end_time = Some(Time(situation.now));
+        operation.message = message;
+    }
+    operation
+}
+
+/// Whether the tenant shows what the operation was to bring about.
+fn is_confirmed(situation: &Situation, operation: &Operation) -> bool {
+    let still_running = matches!(situation.observed.progress, Some(Progress::InProgress { .. }));
+    let in_flight = is_open(operation) && operation.accept_time.is_some();
+    if in_flight
+        || still_running
+        || matches!(operation.result, Some(OperationResult::Failed | OperationResult::Refused))
+    {
+        return false;
+    }
+    match operation.step {
+        StepName::Enable => enablement::service_with(situation, Some(operation)).is_true(),
+        StepName::Disable => enablement::service_with(situation, Some(operation)).is_false(),
+        StepName::Link | StepName::Unlink => integrations::shows(situation, operation),
+        StepName::Deprovision => {
+            let shown_absent = matches!(situation.observed.instance.value(), Some(Instance::Absent));
+            let silent = situation.observed.instance.value().is_none();
+            (shown_absent || silent && operation.result == Some(OperationResult::Succeeded))
+                && !enablement::service_with(situation, Some(operation)).is_true()
+        }
+    }
+}
+
+/// Whether somebody has answered the verdict of an ended operation, or the wish has changed since.
+fn is_answered(situation: &Situation, operation: &Operation) -> bool {
+    if is_open(operation) {
+        // An intent that nobody accepted binds only while it is wished for, or until its deadline.
+        return operation.accept_time.is_none()
+            && !is_wished(situation, operation)
+            && situation.now >= operation.deadline_time.0;
+    }
+    let refused = operation.result == Some(OperationResult::Refused);
+    situation.reconcile_requested()
+        || !is_wished(situation, operation)
+        || (refused && situation.spec_changed())
+        || (refused
+            && situation.recent.refused_at.unwrap_or(operation.end_time_or_start()) + situation.capabilities.slow_probe
+                <= situation.now)
+}
+
+/// Whether the spec still asks for what the operation was to bring about.
+pub(super) fn is_wished(situation: &Situation, operation: &Operation) -> bool {
+    let Ok(desired) = &situation.desired else { return true };
+    match operation.step {
+        StepName::Enable => desired.state == DesiredState::Enabled,
+        StepName::Disable => desired.state == DesiredState::Disabled,
+        StepName::Deprovision => desired.state == DesiredState::Deprovisioned,
+        StepName::Link | StepName::Unlink => {
+            desired.state == DesiredState::Enabled
+                && operation.parameters.integrations.iter().all(|(kind, state)| {
+                    desired.integrations.values().any(|link| link.kind == *kind && link.state == *state)
+                })
+        }
+    }
+}
