@@ -121,8 +121,7 @@ impl Simulator {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, ControlError> {
-        let unreachable =
-            |source| ControlError::Unreachable { method: method.clone(), path: path.to_owned(), source };
+        let unreachable = |source| ControlError::Unreachable { method: method.clone(), path: path.to_owned(), source };
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.url));
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
