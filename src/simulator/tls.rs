@@ -50,14 +50,14 @@ pub async fn prepare(state: &Path, sans: &[String]) -> Result<(RustlsConfig, Pat
     let params = authority();
     let ca_key = match std::fs::read_to_string(&key_file) {
         Ok(pem) => KeyPair::from_pem(&pem)?,
-        Err(_) => {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let key = KeyPair::generate()?;
-            let certificate = params.self_signed(&key)?;
             // The certificate first: with the key alone the next start would have no certificate to show.
-            replace(&ca_file, certificate.pem().as_bytes())?;
+            replace(&ca_file, params.self_signed(&key)?.pem().as_bytes())?;
             replace(&key_file, key.serialize_pem().as_bytes())?;
             key
         }
+        Err(source) => return Err(StoreError::Io { act: "read", path: key_file, source }.into()),
     };
     let issuer = Issuer::new(params, ca_key);
     let names: Vec<String> = ALWAYS.iter().map(ToString::to_string).chain(sans.iter().cloned()).collect();

@@ -67,15 +67,15 @@ pub(super) async fn act(
 ) -> Result<Json<Value>, Problem> {
     let id = parse_id(&id)?;
     let Order { actor, act } = super::body(&bytes)?;
-    let actor = actor_of(actor, &act)?;
+    let actor = actor_of(actor.as_deref(), &act)?;
     let answer = world.change(|state, now| perform(state, id, (actor, act), now))??;
     Ok(Json(answer))
 }
 
-fn actor_of(named: Option<String>, act: &Act) -> Result<Actor, Problem> {
+fn actor_of(named: Option<&str>, act: &Act) -> Result<Actor, Problem> {
     let is_supports = matches!(act, Act::SupportProvision { .. } | Act::SupportOptOut | Act::SupportDeprovision);
     let hint = "name a role, such as SecurityAdministrator, or support";
-    let actor = match named.as_deref() {
+    let actor = match named {
         Some("support") => Actor::Support,
         None if is_supports => Actor::Support,
         None => return Err(Problem::bad_request("the act does not say as whom", hint)),

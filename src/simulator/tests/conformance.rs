@@ -117,7 +117,7 @@ async fn an_asynchronous_broker_insists_on_accepts_incomplete() {
     let rig = Rig::with_tenant().await;
     rig.make_async(0).await;
     let path = format!("/v2/service_instances/{INSTANCE}");
-    let reply = rig.broker.send(Method::PUT, &path, Some(provision_body(enabled()))).await.unwrap();
+    let reply = rig.broker.send(Method::PUT, &path, Some(provision_body(&enabled()))).await.unwrap();
     assert_eq!((reply.status, &reply.body["error"]), (422, &json!("AsyncRequired")));
 }
 
@@ -140,7 +140,7 @@ async fn an_operation_that_nobody_knows_is_404() {
 #[tokio::test]
 async fn a_malformed_request_is_400(#[case] member: &str, #[case] value: Value, #[case] status: u16) {
     let rig = Rig::with_tenant().await;
-    let mut body = provision_body(enabled());
+    let mut body = provision_body(&enabled());
     body[member] = value;
     let path = format!("/v2/service_instances/{INSTANCE}?accepts_incomplete=true");
     let reply = rig.broker.send(Method::PUT, &path, Some(body)).await.unwrap();
@@ -181,7 +181,7 @@ async fn a_tenant_has_one_instance() {
     let rig = Rig::with_tenant().await;
     rig.broker.provision(enabled()).await;
     let path = "/v2/service_instances/another?accepts_incomplete=true";
-    let reply = rig.broker.send(Method::PUT, path, Some(provision_body(enabled()))).await.unwrap();
+    let reply = rig.broker.send(Method::PUT, path, Some(provision_body(&enabled()))).await.unwrap();
     assert_eq!(reply.status, 400);
     assert!(reply.body["description"].as_str().unwrap().contains("TenantTaken"), "{reply:?}");
 }

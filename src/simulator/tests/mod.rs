@@ -137,7 +137,7 @@ impl Platform {
 
     async fn try_provision(&self, parameters: Value) -> Result<Reply, reqwest::Error> {
         let path = format!("/v2/service_instances/{INSTANCE}?accepts_incomplete=true");
-        self.send(Method::PUT, &path, Some(provision_body(parameters))).await
+        self.send(Method::PUT, &path, Some(provision_body(&parameters))).await
     }
 
     async fn update(&self, parameters: Value) -> Reply {
@@ -177,7 +177,7 @@ fn enabled() -> Value {
     json!({ "tenantId": TENANT, "cloud": "Public", "experience": "DefenderPortal", "state": "Enabled" })
 }
 
-fn provision_body(parameters: Value) -> Value {
+fn provision_body(parameters: &Value) -> Value {
     json!({
         "service_id": SERVICE_ID,
         "plan_id": PLAN_ID,
