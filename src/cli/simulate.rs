@@ -87,6 +87,8 @@ pub enum SimulateError {
 /// Runs until SIGTERM or Ctrl-C.
 pub async fn run(args: Args) -> Result<(), SimulateError> {
     let Args { state, listen, control, allow_non_loopback, sans, tenants, username, password_file, announce } = args;
+    // Absolute, because the announcement is read by processes that run elsewhere.
+    let state = std::path::absolute(&state).map_err(|source| SimulateError::Read { path: state, source })?;
     let signal_error = |source| SimulateError::Signal { source };
     let mut terminate = signal(SignalKind::terminate()).map_err(signal_error)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signal_error)?;
@@ -142,7 +144,7 @@ impl Place<'_> {
             "controlUrl": self.running.control_url,
             "caFile": self.running.ca_file,
             "username": self.username,
-            "passwordFile": self.password_file,
+            "passwordFile": std::path::absolute(self.password_file).unwrap_or(self.password_file.to_owned()),
             "pid": std::process::id(),
         });
         Ok(replace(path, announcement.to_string().as_bytes())?)
@@ -158,5 +160,34 @@ impl Place<'_> {
             self.username,
             self.password_file.display(),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_made_once_and_never_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state.json");
+        let (first, path) = password(&state, None).unwrap();
+        assert_eq!(first.len(), 32);
+        assert_eq!(password(&state, None).unwrap(), (first, path));
+        let named = folder.path().join("mine");
+        assert!(matches!(password(&state, Some(named.clone())), Err(SimulateError::Read { .. })));
+        std::fs::write(&named, "\n").unwrap();
+        assert!(matches!(password(&state, Some(named.clone())), Err(SimulateError::NoPassword { .. })));
+        std::fs::write(&named, "hush\n").unwrap();
+        assert_eq!(password(&state, Some(named.clone())).unwrap(), ("hush".to_owned(), named));
+    }
+
+    #[test]
+    fn seeds_that_are_no_tenants_name_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tenants.yaml");
+        std::fs::write(&path, "- { tenantId: contoso.com }").unwrap();
+        let error = seeds(&path).unwrap_err().to_string();
+        assert!(error.contains("tenants.yaml") && error.contains("contoso.com"), "{error}");
     }
 }

@@ -99,10 +99,7 @@ impl Store {
     /// Opens or creates the state file and reads it back; what the log holds is folded into a new snapshot.
     pub fn open(path: &Path) -> Result<(Self, State), StoreError> {
         let log_path = beside(path, "log");
-        let log = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
+        let log = private(OpenOptions::new().read(true).append(true).create(true))
             .open(&log_path)
             .map_err(|source| StoreError::Io { act: "open", path: log_path.clone(), source })?;
         match log.try_lock() {
@@ -212,7 +209,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         let path = path.to_owned();
         move |source| StoreError::Io { act, path, source }
     };
-    let file = private(&temporary).map_err(io("create", &temporary))?;
+    let mut options = OpenOptions::new();
+    let file =
+        private(options.write(true).create(true).truncate(true)).open(&temporary).map_err(io("create", &temporary))?;
     let mut writer = BufWriter::new(&file);
     writer.write_all(bytes).and_then(|()| writer.flush()).map_err(io("write", &temporary))?;
     file.sync_all().map_err(io("flush", &temporary))?;
@@ -222,11 +221,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("flush", folder))
 }
 
-/// Opens an empty file that only its owner can read: state files hold the password and the key of the CA.
-fn private(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+/// A file made with these options can be read by its owner only: the files hold the password and the key of the authority.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }

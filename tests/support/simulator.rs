@@ -114,6 +114,11 @@ impl Simulator {
         self.call(Method::PUT, &format!("/settings{query}"), Some(members)).await
     }
 
+    /// Changes the course of the operation that runs for a tenant: `{"polls": 0}`, `{"polls": null, "failsWith": …}`.
+    pub async fn redirect(&self, tenant: &str, course: Value) -> Result<Value, ControlError> {
+        self.call(Method::PUT, &format!("/tenants/{tenant}/operation"), Some(course)).await
+    }
+
     async fn list(&self, path: &str, tenant: Option<&str>, since: u64) -> Result<Vec<Value>, ControlError> {
         let tenant = tenant.map(|id| format!("&tenant={id}")).unwrap_or_default();
         let answer = self.call(Method::GET, &format!("{path}?since={since}{tenant}"), None).await?;

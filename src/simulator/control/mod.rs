@@ -1,9 +1,21 @@
 //! The control port: how tests and demonstrations set the scene, act as people, and read what happened.
 //!
 //! Plain HTTP and JSON, meant for loopback. Every refusal is a 4xx with `{"error": …, "hint": …}`.
+//!
+//! | path | what it does |
+//! |---|---|
+//! | `GET /tenants`, `GET PUT /tenants/{id}` | what there is; seeding and replacing |
+//! | `POST /tenants/{id}/acts` | `{"act": "turnOn", "as": "SecurityAdministrator", …}`: what people and support do |
+//! | `PUT /tenants/{id}/operation` | `{"polls": 0, "failsWith"?: …}`: a new course for the running operation |
+//! | `GET /journal?tenant=&since=` | every effect on every tenant, in order |
+//! | `GET /requests?tenant=&since=`, `GET /requests/counts?tenant=` | requests to the broker |
+//! | `GET PUT /settings?tenant=` | how the broker behaves ([`super::settings`]) |
+//! | `GET POST DELETE /faults`, `DELETE /faults/{id}` | what goes wrong ([`super::faults`]) |
+//! | `POST DELETE /holds`, `GET /holds/{id}?waitSeconds=`, `POST /holds/{id}/release` | hold points ([`super::holds`]) |
 
 mod acts;
 mod faults;
+mod operation;
 mod problem;
 mod settings;
 mod tenants;
@@ -17,7 +29,7 @@ use axum::extract::{Query, State as Extension};
 use axum::http::{HeaderValue, Uri};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -34,6 +46,7 @@ pub fn router(world: Arc<World>) -> Router {
         .route("/tenants", get(tenants::list))
         .route("/tenants/{id}", get(tenants::show).put(tenants::put))
         .route("/tenants/{id}/acts", post(acts::act))
+        .route("/tenants/{id}/operation", put(operation::put))
         .route("/journal", get(journal))
         .route("/requests", get(requests))
         .route("/requests/counts", get(counts))

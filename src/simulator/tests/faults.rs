@@ -99,6 +99,10 @@ async fn an_operation_that_never_ends() {
         assert_eq!(rig.broker.poll(&accepted).await.body["state"], "in progress");
     }
     assert_eq!(rig.control.effects(TENANT).await.unwrap(), ["seeded"]);
+    rig.control.redirect(TENANT, json!({ "polls": 0 })).await.unwrap();
+    assert_eq!(rig.broker.poll(&accepted).await.body["state"], "succeeded", "late");
+    let error = rig.control.redirect(TENANT, json!({ "polls": 0 })).await.unwrap_err();
+    assert!(error.to_string().contains("404"), "{error}");
 }
 
 #[rstest]

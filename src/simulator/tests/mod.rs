@@ -1,6 +1,5 @@
 //! The simulator from outside: over HTTPS to its broker and over HTTP to its control port.
 
-#[expect(unreachable_pub, reason = "integration tests use the same file from their own crates")]
 #[path = "../../../tests/support/simulator.rs"]
 mod client;
 

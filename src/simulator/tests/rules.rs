@@ -187,6 +187,7 @@ fn opening_the_portal(#[case] experience: Experience, #[case] before: Navigation
     let (seen, changes) = acts::open_portal(&mut eligible, by(SECURITY));
     assert_eq!(seen, shown);
     assert_eq!(changes.len(), usize::from(shown == Navigation::Features));
+    assert_eq!((eligible.services, eligible.endpoint_region), (ALL.into(), None), "the services are untouched");
     let mut unpermitted = tenant(experience);
     let (seen, changes) = acts::open_portal(&mut unpermitted, by(Actor::Person(RoleName(IntuneAdministrator))));
     assert_eq!((seen, changes.len()), (before, 0), "without the role nothing comes on");
@@ -279,6 +280,7 @@ fn links(#[case] experience: Experience, #[case] link: IntegrationType, #[case] 
     let result = acts::set_link(&mut tenant, scene, link, LinkState::Linked, half_a_day);
     assert_eq!(result.is_ok(), allowed, "{result:?}");
     if allowed {
+        assert_eq!(tenant.services, ALL.into(), "a link is not a licence");
         assert_eq!(tenant.links[&link].effective_at, Some("1970-01-01T12:00:00Z".parse().unwrap()));
         let again = acts::set_link(&mut tenant, scene, link, LinkState::Linked, half_a_day);
         assert_eq!(again, Ok(vec![]));
