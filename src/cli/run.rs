@@ -102,7 +102,7 @@ async fn operate(config: Config, readiness: Readiness, shutdown: CancellationTok
         Some(broker) => {
             let cluster_id = controller::cluster_id(&client).await?;
             let operator = controller::own_name(&client).await;
-            Some(Broker::new(BrokerSettings { broker, cluster_id, operator })?)
+            Some(Broker::new(BrokerSettings { host: broker.host, cluster_id, operator })?)
         }
         None => None,
     };

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::Recorder;
 
 use super::events;
-use super::work::Executed;
+use super::executed::Executed;
 use crate::api::{GROUP, KIND, ThreatProtectionTenantStatus, VERSION};
 use crate::plan::situation::Subject;
 use crate::plan::step::Outcome;

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType};
 
-use super::work::Executed;
+use super::executed::Executed;
 use crate::api::{ConditionType, PendingAction, ThreatProtectionTenantStatus, TriState};
 use crate::plan::step::{Change, Outcome, Step};
 
@@ -80,7 +80,7 @@ fn action(step: &Step) -> String {
     let kind = step.change.name();
     match &step.change {
         Change::Link { name, .. } | Change::Unlink { name, .. } => format!("{kind} {name}"),
-        Change::Enable { .. } | Change::Disable | Change::Deprovision => kind.to_string(),
+        Change::Enable { .. } | Change::Disable { .. } | Change::Deprovision => kind.to_string(),
     }
 }
 

@@ -12,10 +12,12 @@ use super::record;
 use super::stored::{self, Stored};
 use crate::api::{CRD_NAME, ConditionType, DeletionPolicy, FINALIZER, ManagementPolicy, Reason};
 use crate::plan::desired::Desired;
+use crate::plan::failure::{ErrorClass, Failure};
 use crate::plan::memory::Memory;
 use crate::plan::observed::Observed;
 use crate::plan::ownership::{self, Claimant};
-use crate::plan::situation::{Permit, Recent, Situation, Subject};
+use crate::plan::reading::{Reading, Why};
+use crate::plan::situation::{Permit, Situation, Subject};
 use crate::remote::{Caller, Observe, Question};
 use crate::tenant::TenantId;
 
@@ -33,7 +35,7 @@ pub(super) async fn resource<R>(operator: &Operator<R>, object: &Guarded) -> Res
         }
     };
     let subject = &mut stored.subject;
-    if subject.is_deleting && subject.finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
+    if subject.is_deleting && is_held(subject) {
         subject.home_is_terminating = is_terminating::<Namespace, R>(operator, &subject.namespace).await?
             || is_terminating::<CustomResourceDefinition, R>(operator, CRD_NAME).await?;
     }
@@ -68,6 +70,10 @@ pub(super) async fn observed<R: Observe>(
     if !may_ask(desired, permit, &stored.subject) {
         return Observed::nothing();
     }
+    let throttled = operator.recall.recent(&stored.subject.uid).throttled_until;
+    if let Some(until) = throttled.filter(|&until| now < until) {
+        return held_back(until);
+    }
     let question = Question {
         caller: caller(&stored.subject),
         tenant: desired.tenant,
@@ -95,14 +101,13 @@ pub(super) fn situation<R>(
     observed: Observed,
     now: Timestamp,
 ) -> Situation {
-    let recent = operator.recall.recent(&stored.subject.uid);
     Situation {
         subject: stored.subject.clone(),
         desired: stored.desired.clone(),
         permit,
-        recent: if observed.failure.is_some() { failed_again(recent, now) } else { recent },
         observed,
         memory: Memory::new(stored.status.clone()),
+        recent: operator.recall.recent(&stored.subject.uid),
         capabilities: operator.capabilities,
         now,
     }
@@ -115,12 +120,24 @@ pub(super) fn caller(subject: &Subject) -> Caller {
 
 /// Nothing is asked without a permit, under `Suspend`, or where the answer could only delay a deletion.
 fn may_ask(desired: &Desired, permit: Permit, subject: &Subject) -> bool {
-    let lets_go = subject.is_deleting && (subject.home_is_terminating || desired.deletion == DeletionPolicy::Retain);
+    let holds = is_held(subject) && !subject.home_is_terminating && desired.deletion == DeletionPolicy::Deprovision;
+    let lets_go = subject.is_deleting && !holds;
     matches!(permit, Permit::Granted { .. }) && desired.management != ManagementPolicy::Suspend && !lets_go
 }
 
-fn failed_again(recent: Recent, now: Timestamp) -> Recent {
-    Recent { failing_since: recent.failing_since.or(Some(now)), failures: recent.failures.saturating_add(1) }
+fn is_held(subject: &Subject) -> bool {
+    subject.finalizers.iter().any(|finalizer| finalizer == FINALIZER)
+}
+
+/// A look that was not taken, because the other side asked to wait.
+fn held_back(until: Timestamp) -> Observed {
+    let failure = Failure {
+        class: ErrorClass::Throttled { until: Some(until) },
+        reason: Reason::Throttled,
+        message: format!("the broker asked to wait until {until}"),
+        request_id: None,
+    };
+    Observed { instance: Reading::unknown(Why::ReadFailed), failure: Some(failure), ..Observed::nothing() }
 }
 
 fn ready_reason(stored: &Stored) -> Option<&str> {
@@ -175,14 +192,16 @@ mod tests {
             "deletionPolicy": deletion,
         });
         let desired = Desired::from_spec(&serde_json::from_value(spec).unwrap()).unwrap();
-        let subject = Subject { is_deleting, home_is_terminating, ..Subject::default() };
+        let finalizers = vec![FINALIZER.to_owned()];
+        let subject = Subject { is_deleting, finalizers, home_is_terminating, ..Subject::default() };
         assert_eq!(may_ask(&desired, permit, &subject), expected);
     }
 
     #[test]
-    fn failures_are_counted_from_the_first() {
-        let (first, later) = ("2026-01-01T00:00:00Z".parse().unwrap(), "2026-01-01T01:00:00Z".parse().unwrap());
-        let twice = failed_again(failed_again(Recent::default(), first), later);
-        assert_eq!(twice, Recent { failing_since: Some(first), failures: 2 });
+    fn what_is_throttled_says_until_when() {
+        let until = "2026-01-01T00:01:00Z".parse().unwrap();
+        let failure = held_back(until).failure.unwrap();
+        assert_eq!(failure.class, ErrorClass::Throttled { until: Some(until) });
+        assert_eq!(failure.to_string(), "the broker asked to wait until 2026-01-01T00:01:00Z");
     }
 }

@@ -8,6 +8,7 @@ mod clock;
 mod cluster;
 mod error;
 mod events;
+mod executed;
 mod gather;
 mod operator;
 mod patches;
@@ -24,6 +25,3 @@ pub use events::{STEP_ACCEPTED, STEP_DONE, STEP_REFUSED, VERDICT};
 pub use operator::{Guarded, Operator};
 pub use reconcile::reconcile;
 pub use run::{Settings, run};
-
-#[cfg(test)]
-mod tests;

@@ -59,7 +59,7 @@ where
     announce(&operator.recorder, &work.situation.subject, change, work.executed.as_ref()).await;
     let wait = waiting(pace(&work.situation, &work.plan, work.outcome(), fastrand::f64()));
     let handled = Handled { versions: record.into_versions(), due: Instant::now() + wait };
-    operator.recall.finished(&stored.subject.uid, work.situation.recent, handled);
+    operator.recall.finished(&stored.subject.uid, work.situation.recent_after(), handled);
     Ok(Action::requeue(wait))
 }
 

@@ -2,6 +2,7 @@
 
 use super::announce;
 use super::error::ReconcileError;
+use super::executed::Executed;
 use super::gather;
 use super::operator::Operator;
 use super::record::{Record, Released};
@@ -10,8 +11,8 @@ use crate::plan::memory::Memory;
 use crate::plan::planner::{self, Plan};
 use crate::plan::release::{self, Hold};
 use crate::plan::report::report;
-use crate::plan::situation::{Recent, Situation};
-use crate::plan::step::{Outcome, Step, StepActor};
+use crate::plan::situation::Situation;
+use crate::plan::step::{Outcome, StepActor};
 use crate::remote::{Execute, Observe, Order};
 
 /// A situation with its plan, and what has been done about it in this pass.
@@ -19,15 +20,6 @@ pub(super) struct Work {
     pub situation: Situation,
     pub plan: Plan,
     pub executed: Option<Executed>,
-}
-
-/// A step that was sent in this pass.
-#[derive(Clone, Debug)]
-pub(super) struct Executed {
-    pub step: Step,
-    pub outcome: Outcome,
-    /// Nothing had failed just before.
-    pub is_first_try: bool,
 }
 
 impl Work {
@@ -68,8 +60,8 @@ impl Work {
         operator: &Operator<R>,
         record: &mut Record,
     ) -> Result<Self, ReconcileError> {
-        let Some(step) = self.plan.next().cloned() else { return Ok(self.at_rest()) };
-        let StepActor::Broker(request) = step.by.clone() else { return Ok(self.at_rest()) };
+        let Some(step) = self.plan.next().cloned() else { return Ok(self) };
+        let StepActor::Broker(request) = step.by.clone() else { return Ok(self) };
         if step.change.needs_intent() {
             self = self.intend(record).await?;
         }
@@ -98,14 +90,6 @@ impl Work {
             self.situation.memory = Memory::new(Some(intent));
         }
         Ok(self)
-    }
-
-    /// Without a step and without a failed reading, nothing is failing.
-    fn at_rest(mut self) -> Self {
-        if self.situation.observed.failure.is_none() {
-            self.situation.recent = Recent::default();
-        }
-        self
     }
 }
 

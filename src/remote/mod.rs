@@ -84,7 +84,6 @@ pub mod broker {
     //! The service broker.
 
     use super::{Execute, Observe, Order, Question};
-    use crate::config::BrokerConfig;
     use crate::plan::failure::Failure;
     use crate::plan::observed::Observed;
     use crate::plan::step::Outcome;
@@ -92,8 +91,8 @@ pub mod broker {
     /// How the broker is reached, and as whom.
     #[derive(Clone, Debug)]
     pub struct BrokerSettings {
-        /// The administrator's configuration of it.
-        pub broker: BrokerConfig,
+        /// Its host.
+        pub host: String,
         /// Identifies this cluster to the broker.
         pub cluster_id: String,
         /// The operator's own user name in the cluster.

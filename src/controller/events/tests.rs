@@ -117,10 +117,13 @@ fn an_executed_step_is_told_with_its_target() {
 #[test]
 fn a_step_that_keeps_being_refused_is_told_once() {
     let status = ready_with(Reason::Disabling);
-    let first = events(Some(&status), &status, Some(&executed(Change::Disable, refused(), true)));
+    let first = events(Some(&status), &status, Some(&executed(Change::Disable { is_repair: false }, refused(), true)));
     let note = "opt out: the features go, the four services stay as they are, through the broker: no answer within 60 s (request r-1)";
     assert_eq!(told(&first), [(EventType::Warning, "StepRefused", "Disable", note)]);
-    assert!(events(Some(&status), &status, Some(&executed(Change::Disable, refused(), false))).is_empty());
+    assert!(
+        events(Some(&status), &status, Some(&executed(Change::Disable { is_repair: false }, refused(), false)))
+            .is_empty()
+    );
 }
 
 #[test]
