@@ -64,7 +64,8 @@ struct Source {
 #[test]
 fn the_code_keeps_to_its_rooms() {
     let sources = sources();
-    let faults: Vec<String> = [sizes(&sources), arrows(&sources), effects(&sources)].into_iter().flatten().collect();
+    let faults: Vec<String> =
+        [sizes(&sources), arrows(&sources), effects(&sources), environment(&sources)].into_iter().flatten().collect();
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
@@ -133,6 +134,15 @@ fn effects(sources: &[Source]) -> Vec<String> {
         faults.extend(found.iter().map(|what| format!("{}: {what} in a pure room", source.path)));
     }
     faults
+}
+
+/// Settings come from the command line and one file; only there may the environment have a say.
+fn environment(sources: &[Source]) -> Vec<String> {
+    let reads = |source: &&Source| {
+        paths_of(&code(&source.text)).iter().any(|path| path.starts_with(&["std".to_owned(), "env".to_owned()]))
+    };
+    let elsewhere = sources.iter().filter(|source| !["", "cli", "config"].contains(&room_of(source).as_str()));
+    elsewhere.filter(reads).map(|source| format!("{}: reads the environment", source.path)).collect()
 }
 
 fn effect(path: &str) -> Option<String> {
@@ -214,6 +224,13 @@ mod planted {
         let macros = "use kube::{CustomResource, KubeSchema}; /* tokio::spawn */ // async\n/// std::time::Instant";
         assert!(effects(&[source("api/spec.rs", macros)]).is_empty());
         assert!(effects(&[source("remote/a.rs", "async fn f() {}")]).is_empty(), "not a pure room");
+    }
+
+    #[test]
+    fn a_look_at_the_environment_is_found() {
+        let reads = "fn f() { std::env::var(\"HOME\"); }";
+        assert_eq!(environment(&[source("remote/a.rs", reads)]), ["remote/a.rs: reads the environment"]);
+        assert!(environment(&[source("cli/run.rs", reads)]).is_empty());
     }
 
     #[test]
