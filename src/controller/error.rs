@@ -12,7 +12,7 @@ pub enum ReconcileError {
     #[error("the resource is gone")]
     Gone,
     /// A request to the API server failed.
-    #[error("cannot {act}: {source}")]
+    #[error("cannot {act}: {}", problem(source))]
     Cluster {
         /// What was tried.
         act: &'static str,
@@ -72,5 +72,46 @@ impl ReconcileError {
     #[must_use]
     pub const fn is_ordinary(&self) -> bool {
         matches!(self, Self::Changed | Self::Gone)
+    }
+}
+
+/// kube prints every field of the API server's answer; its message and code say it.
+fn problem(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} ({})", status.message, status.code),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Status;
+    use rstest::rstest;
+
+    fn answer(code: u16, reason: &str) -> kube::Error {
+        kube::Error::Api(Box::new(Status { code, ..Status::failure("so it is", reason) }))
+    }
+
+    #[rstest]
+    #[case::stale(409, "Conflict", "changed", "changed")]
+    #[case::failed_test(422, "Invalid", "refused", "changed")]
+    #[case::deleted(404, "NotFound", "gone", "gone")]
+    #[case::not_permitted(403, "Forbidden", "forbidden", "forbidden")]
+    #[case::down(503, "ServiceUnavailable", "cluster", "cluster")]
+    fn a_refused_precondition_is_told_from_a_failure(
+        #[case] code: u16,
+        #[case] reason: &str,
+        #[case] of_write: &str,
+        #[case] of_patch: &str,
+    ) {
+        assert_eq!(ReconcileError::cluster("write", answer(code, reason)).class(), of_write);
+        assert_eq!(ReconcileError::patch("write", answer(code, reason)).class(), of_patch);
+    }
+
+    #[test]
+    fn the_message_is_that_of_the_server() {
+        let error = ReconcileError::cluster("write the status", answer(500, "InternalError"));
+        assert_eq!(error.to_string(), "cannot write the status: so it is (500)");
     }
 }

@@ -35,7 +35,7 @@ where
         return Ok(Action::requeue(rest));
     }
     let tenant = object.0.as_ref().map_or("", |resource| &resource.spec.tenant_id);
-    let span = tracing::info_span!("reconcile", namespace = metadata.namespace, name = metadata.name, tenant);
+    let span = tracing::info_span!("reconcile", namespace = metadata.namespace, resource = metadata.name, tenant);
     let pass = pass(&object, &operator).instrument(span);
     tokio::time::timeout(LIMIT, pass).await.unwrap_or(Err(ReconcileError::TimedOut { limit: LIMIT }))
 }

@@ -98,13 +98,19 @@ async fn drain(finished: impl Stream<Item = Finished>) {
 /// Every error is logged by its class; none is dropped.
 fn log(result: &Finished) {
     match result {
-        Ok((resource, _)) => tracing::debug!(%resource, "pass ended"),
-        Err(Error::ObjectNotFound(resource)) => tracing::debug!(%resource, "the resource is gone"),
-        Err(Error::ReconcilerFailed(error, resource)) if error.is_ordinary() => {
-            tracing::debug!(%resource, class = error.class(), %error, "pass ended early");
+        Ok((resource, _)) => {
+            tracing::debug!(namespace = resource.namespace, resource = resource.name, "pass ended");
+        }
+        Err(Error::ObjectNotFound(resource)) => {
+            tracing::debug!(namespace = resource.namespace, resource = resource.name, "the resource is gone");
         }
         Err(Error::ReconcilerFailed(error, resource)) => {
-            tracing::warn!(%resource, class = error.class(), %error, "pass failed");
+            let (namespace, resource, class) = (&resource.namespace, &resource.name, error.class());
+            if error.is_ordinary() {
+                tracing::debug!(namespace, resource, class, %error, "pass ended early");
+            } else {
+                tracing::warn!(namespace, resource, class, %error, "pass failed");
+            }
         }
         Err(Error::QueueError(error)) => {
             tracing::warn!(class = "watch", %error, "the watch failed and is opened again");

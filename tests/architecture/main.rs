@@ -1,4 +1,10 @@
 //! Does the code keep to its rooms? Reads `src/` and checks sizes, arrows, purity and circles.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "a test that cannot go on should end, and a source file has one name"
+)]
 
 mod paths;
 
@@ -64,7 +70,8 @@ struct Source {
 #[test]
 fn the_code_keeps_to_its_rooms() {
     let sources = sources();
-    let faults: Vec<String> = [sizes(&sources), arrows(&sources), effects(&sources)].into_iter().flatten().collect();
+    let faults: Vec<String> =
+        [sizes(&sources), arrows(&sources), effects(&sources), surroundings(&sources)].into_iter().flatten().collect();
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
@@ -133,6 +140,21 @@ fn effects(sources: &[Source]) -> Vec<String> {
         faults.extend(found.iter().map(|what| format!("{}: {what} in a pure room", source.path)));
     }
     faults
+}
+
+/// Settings come from the command line and one file; only there may the environment have a say. Nobody may block.
+fn surroundings(sources: &[Source]) -> Vec<String> {
+    let reads = |source: &&Source| {
+        paths_of(&code(&source.text)).iter().any(|path| path.starts_with(&["std".to_owned(), "env".to_owned()]))
+    };
+    let sleeps = |source: &Source| {
+        let path = ["std", "thread", "sleep"];
+        paths_of(&code(&source.text)).iter().any(|named| named.iter().eq(path))
+    };
+    let sleeping = sources.iter().filter(|source| sleeps(source));
+    let sleeping = sleeping.map(|source| format!("{}: blocks a worker of the runtime", source.path));
+    let elsewhere = sources.iter().filter(|source| !["", "cli", "config"].contains(&room_of(source).as_str()));
+    elsewhere.filter(reads).map(|source| format!("{}: reads the environment", source.path)).chain(sleeping).collect()
 }
 
 fn effect(path: &str) -> Option<String> {
@@ -214,6 +236,15 @@ mod planted {
         let macros = "use kube::{CustomResource, KubeSchema}; /* tokio::spawn */ // async\n/// std::time::Instant";
         assert!(effects(&[source("api/spec.rs", macros)]).is_empty());
         assert!(effects(&[source("remote/a.rs", "async fn f() {}")]).is_empty(), "not a pure room");
+    }
+
+    #[test]
+    fn a_look_at_the_environment_and_a_blocked_worker_are_found() {
+        let reads = "fn f() { std::env::var(\"HOME\"); }";
+        assert_eq!(surroundings(&[source("remote/a.rs", reads)]), ["remote/a.rs: reads the environment"]);
+        assert!(surroundings(&[source("cli/run.rs", reads)]).is_empty());
+        let sleeps = "fn f() { std::thread::sleep(LONG); }";
+        assert_eq!(surroundings(&[source("cli/run.rs", sleeps)]), ["cli/run.rs: blocks a worker of the runtime"]);
     }
 
     #[test]
