@@ -1,4 +1,5 @@
 //! placeholder
 pub mod api;
 pub mod plan;
+pub mod remote;
 pub mod tenant;

@@ -1,0 +1,196 @@
+//! What every client of the outside world has in common: one way to build an HTTP client, one way to read an answer.
+//!
+//! Redirects are not followed, bodies are capped, every request has a time limit. Proxies of the environment
+//! (`HTTPS_PROXY` and its kin) are not used: requests carry powerful credentials and go to the configured host and
+//! nowhere else.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Certificate, Client, Identity, Request, Response};
+
+pub use reqwest::Url;
+
+mod failure;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use failure::ExchangeError;
+pub use text::{clean, percent_encode};
+
+/// The largest body of an answer, in bytes.
+pub const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The longest time that a `Retry-After` can make us wait: a broken clock or a hostile answer must not silence a tenant.
+pub const RETRY_AFTER_LIMIT: SignedDuration = SignedDuration::from_hours(1);
+
+/// Time to connect, the TLS handshake included; the limit of a request holds as well.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How a client is built.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientOptions<'a> {
+    /// The base of every address that the client will be asked for.
+    pub base: &'a Url,
+    /// Limit of one request from first byte to last.
+    pub timeout: Duration,
+    /// Certificates (PEM) that are trusted *instead of* those of the system.
+    pub ca_bundle: Option<&'a [u8]>,
+    /// Certificate and private key (PEM) that are shown to the server.
+    pub identity: Option<&'a [u8]>,
+}
+
+/// A client could not be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// The CA bundle is not a list of certificates.
+    #[error("reading the CA bundle: {cause}")]
+    CaBundle {
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The client certificate or its key cannot be used.
+    #[error("reading the client certificate and its key: {cause}")]
+    Identity {
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The TLS library refused the settings.
+    #[error("preparing the HTTPS client: {cause}")]
+    Build {
+        /// What it says.
+        cause: String,
+    },
+}
+
+/// The address is not one that may be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BaseUrlError {
+    /// It is not an address at all.
+    #[error("it is not a URL ({cause})")]
+    Unreadable {
+        /// What the parser says.
+        cause: String,
+    },
+    /// Credentials would travel in clear text.
+    #[error("it must start with https:// (http:// is for loopback hosts only)")]
+    NotEncrypted,
+    /// It carries a user name, a password, a query or a fragment.
+    #[error("it must be scheme, host, port and path only, without user name, password, query and fragment")]
+    NotABase,
+}
+
+/// Reads the base address of a service.
+///
+/// `https` always; `http` only for `localhost`, 127.0.0.0/8 and `[::1]`. User name and password in an address would
+/// end up in logs, so they are refused.
+pub fn base_url(text: &str) -> Result<Url, BaseUrlError> {
+    let url = Url::parse(text).map_err(|error| BaseUrlError::Unreadable { cause: error.to_string() })?;
+    let is_bare =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let is_private = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+    if !is_private {
+        return Err(BaseUrlError::NotEncrypted);
+    }
+    if is_bare { Ok(url) } else { Err(BaseUrlError::NotABase) }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Reads a CA bundle in PEM form; at least one certificate is needed.
+pub fn certificates(bundle: &[u8]) -> Result<Vec<Certificate>, ClientError> {
+    let unreadable = |cause: &str| ClientError::CaBundle { cause: cause.to_owned() };
+    match Certificate::from_pem_bundle(bundle) {
+        Ok(certificates) if certificates.is_empty() => Err(unreadable("it holds no certificate in PEM form")),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(unreadable(&clean(&failure::chain(&error)))),
+    }
+}
+
+/// Reads a client certificate and its private key in PEM form, in one text.
+pub fn identity(pem: &[u8]) -> Result<Identity, ClientError> {
+    Identity::from_pem(pem).map_err(|error| ClientError::Identity { cause: clean(&failure::chain(&error)) })
+}
+
+/// Builds a client.
+pub fn client(options: &ClientOptions<'_>) -> Result<Client, ClientError> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("threat-protection-operator/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        // The plan decides what is sent again, and when.
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .http1_only()
+        .connect_timeout(CONNECT_TIMEOUT.min(options.timeout))
+        .timeout(options.timeout);
+    if options.base.scheme() == "https" {
+        builder = builder.https_only(true);
+        if let Some(bundle) = options.ca_bundle {
+            builder = builder.tls_certs_only(certificates(bundle)?);
+        }
+        if let Some(pem) = options.identity {
+            builder = builder.identity(identity(pem)?);
+        }
+    } else {
+        // Plain HTTP on loopback needs no roots, and an image without any must not keep it from starting.
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build().map_err(|error| ClientError::Build { cause: clean(&failure::chain(&error)) })
+}
+
+/// An answer, read to its end.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Retry-After`, as a duration from `now`, capped; `None` where it is absent, past or unreadable.
+    pub retry_after: Option<SignedDuration>,
+    /// The body, or why it could not be read: the status counts even then.
+    pub body: Result<Vec<u8>, ExchangeError>,
+}
+
+/// Sends a request and reads its answer.
+pub async fn exchange(client: &Client, request: Request, now: Timestamp) -> Result<Answer, ExchangeError> {
+    let response = client.execute(request).await.map_err(|error| ExchangeError::while_sending(&error))?;
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| retry_after(value, now));
+    Ok(Answer { status: response.status().as_u16(), retry_after, body: read_capped(response).await })
+}
+
+async fn read_capped(mut response: Response) -> Result<Vec<u8>, ExchangeError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| ExchangeError::while_reading(&error))? {
+        if body.len() + chunk.len() > BODY_LIMIT {
+            return Err(ExchangeError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Reads a `Retry-After`: whole seconds, or a date (RFC 9110, section 10.2.3). Longer than `RETRY_AFTER_LIMIT` is cut
+/// to it; what is past, negative or unreadable is `None`.
+#[must_use]
+pub fn retry_after(value: &str, now: Timestamp) -> Option<SignedDuration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // So many digits that they do not fit are a very long time.
+        let seconds = value.parse::<i64>().unwrap_or(i64::MAX);
+        return Some(SignedDuration::from_secs(seconds).min(RETRY_AFTER_LIMIT));
+    }
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(value).ok()?;
+    let wait = date.duration_since(now);
+    (!wait.is_negative()).then(|| wait.min(RETRY_AFTER_LIMIT))
+}
