@@ -1,5 +1,6 @@
 //! placeholder
 pub mod api;
+pub mod config;
 pub mod plan;
 pub mod remote;
 pub mod tenant;

@@ -1,0 +1,169 @@
+//! The administrator's configuration: one YAML file, read once at start.
+//!
+//! Input: a path. Output: a `Config` in which nothing needs to be checked again, or every problem of the file at once.
+//! Effects: reads the file and the files that it names (password, token, certificates). They are not read again: after
+//! a rotation the operator is restarted. Paths are relative to the directory of the file.
+//!
+//! ```yaml
+//! tenancy:                          # required; [] lets nobody manage anything
+//!   - namespace: security
+//!     tenantIds: ["8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11"]     # or ["*"]: any tenant
+//!     allowDeprovision: true        # default false
+//! broker:                           # optional; without it every step is a person's
+//!   url: https://broker.example.com # http:// for loopback hosts only
+//!   auth:                           # exactly one of these three
+//!     basic: { username: operator, passwordFile: /etc/operator/broker/password }
+//!     # bearer: { tokenFile: /etc/operator/broker/token }
+//!     # clientCertificate: { certificateFile: tls.crt, keyFile: tls.key }
+//!   caFile: /etc/operator/ca.pem    # trusted instead of the system's certificate authorities
+//!   offering: microsoft-threat-protection
+//!   plan: standard
+//!   clusterId: my-cluster           # default: uid of the namespace kube-system
+//!   requestTimeoutSeconds: 30
+//!   maximumPollingSeconds: 3600
+//! timing:
+//!   claimGraceSeconds: 3600
+//!   resyncMinimumSeconds: 300
+//!   resyncMaximumSeconds: 86400
+//!   operationPollSeconds: 10
+//!   retryInitialSeconds: 1
+//!   retryMaximumSeconds: 300
+//!   slowProbeSeconds: 1800
+//! controller: { concurrency: 16 }
+//! probes: { listen: "0.0.0.0:8080" }
+//! ```
+//!
+//! A field that does not exist and a field that stands twice are refused: a typing error must not silently take a right
+//! away or give one. A namespace may be listed more than once (for tenants with and without `allowDeprovision`), a
+//! tenant only once in a namespace.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::plan::ownership::Tenancy;
+use crate::plan::situation::Capabilities;
+use crate::remote::broker::{BrokerAuth, BrokerSettings, OperatorIdentity};
+use crate::remote::http::Url;
+
+mod broker;
+mod check;
+mod file;
+
+#[cfg(test)]
+mod tests;
+
+/// The administrator's configuration. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which namespace may manage which tenant.
+    pub tenancy: Tenancy,
+    /// The service broker, where there is one.
+    pub broker: Option<BrokerConfig>,
+    /// What is configured, as plans see it.
+    pub capabilities: Capabilities,
+    /// How many resources are reconciled at once.
+    pub concurrency: u16,
+    /// Where the probes listen.
+    pub probes: SocketAddr,
+}
+
+/// The service broker, all files read.
+#[derive(Clone, Debug)]
+pub struct BrokerConfig {
+    /// The address before `/v2/…`.
+    pub url: Url,
+    /// How we sign in.
+    pub auth: BrokerAuth,
+    /// Certificates (PEM) that are trusted instead of the system's.
+    pub ca_bundle: Option<Vec<u8>>,
+    /// Name of the service offering.
+    pub offering: String,
+    /// Name of the service plan.
+    pub plan: String,
+    /// Names this cluster; `None`: the uid of the namespace `kube-system`.
+    pub cluster_id: Option<String>,
+    /// Limit of one request.
+    pub request_timeout: Duration,
+}
+
+impl BrokerConfig {
+    /// The settings of the client. `default_cluster_id` is taken where the file names none.
+    #[must_use]
+    pub fn settings(self, default_cluster_id: String, operator: OperatorIdentity) -> BrokerSettings {
+        let Self { url, auth, ca_bundle, offering, plan, cluster_id, request_timeout } = self;
+        let cluster_id = cluster_id.unwrap_or(default_cluster_id);
+        BrokerSettings { url, auth, ca_bundle, offering, plan, cluster_id, operator, request_timeout }
+    }
+
+    /// Where the broker is, for messages: host, and port where it is not the usual one.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+}
+
+/// One problem of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {what}. {remedy}")]
+pub struct ConfigError {
+    /// Where in the file, such as `broker.auth.basic.passwordFile`; the file itself where it cannot be read at all.
+    pub field: String,
+    /// What is wrong, and why it is.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// Every problem of the configuration; at least one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigErrors {
+    /// The file.
+    pub path: PathBuf,
+    /// Its problems, in the order of the file.
+    pub errors: Vec<ConfigError>,
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.errors.len();
+        let problems = if count == 1 { "problem" } else { "problems" };
+        write!(f, "reading the configuration {}: {count} {problems}", self.path.display())?;
+        self.errors.iter().try_for_each(|error| write!(f, "\n- {error}"))
+    }
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// All that is wrong with it. Only a file that is not YAML of the documented shape has a single problem.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        let failed = |errors| ConfigErrors { path: path.to_owned(), errors };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            failed(vec![ConfigError {
+                field: "the file".to_owned(),
+                what: format!("it cannot be read ({error})"),
+                remedy: "Name an existing file with --config, and make it readable for the operator".to_owned(),
+            }])
+        })?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new("."))).map_err(failed)
+    }
+
+    /// Checks the text of a file that stands in `directory`.
+    ///
+    /// # Errors
+    /// As `load`.
+    pub fn parse(text: &str, directory: &Path) -> Result<Self, Vec<ConfigError>> {
+        let file: file::File = serde_yaml::from_str(text).map_err(|error| {
+            vec![ConfigError {
+                field: "the file".to_owned(),
+                what: format!("it is not YAML of the documented shape ({error})"),
+                remedy: "Correct the line that is named; the documentation lists every field".to_owned(),
+            }]
+        })?;
+        check::config(file, directory)
+    }
+}
