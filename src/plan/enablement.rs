@@ -95,9 +95,7 @@ pub(super) fn instance(situation: &Situation) -> Reading<bool> {
 }
 
 fn remembered_instance(situation: &Situation) -> Reading<bool> {
-    let succeeded =
-        operation::current(situation).filter(|operation| operation.result == Some(OperationResult::Succeeded));
-    if let Some(operation) = succeeded {
+    if let Some(operation) = operation::succeeded(situation) {
         return Reading::claimed(operation.step != StepName::Deprovision);
     }
     let gone = situation

@@ -25,3 +25,6 @@ pub mod report;
 pub mod situation;
 pub mod step;
 mod verdict;
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,11 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
         _ => None,
     });
     status.data_location = region::pin(situation, pins, is_gone);
-    status.operation = if is_gone { None } else { intent.or_else(|| operation::current(situation)) };
+    status.operation = if is_gone && !enablement::instance(situation).is_true() {
+        None
+    } else {
+        intent.or_else(|| operation::current(situation))
+    };
     status.features = features(situation);
     status.services = services();
     status.integrations = links(situation);

@@ -4,3 +4,6 @@
 
 pub(crate) mod control_plane;
 pub(crate) mod proxy;
+pub(crate) mod kstatus;
+pub(crate) mod simulator;
+pub(crate) mod stage;

@@ -1,0 +1,8 @@
+//! The rows of the transition table, one case each, and the laws that hold for all of them.
+
+mod deletion;
+mod fixture;
+mod handoffs;
+mod laws;
+mod policies;
+mod transitions;

@@ -1,0 +1,108 @@
+//! The log of requests to the broker: a bounded ring of whole requests, and counts that are never lost.
+//!
+//! It is not part of the state file: it judges one run.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::tenant::TenantId;
+
+/// How many requests are remembered whole.
+const KEPT: usize = 200_000;
+
+/// One request to the broker.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Logged {
+    /// Position among all requests, from 1, in the order of arrival.
+    pub seq: u64,
+    /// When it arrived.
+    pub time: Timestamp,
+    /// HTTP method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// The service instance, where the path names one.
+    pub instance_id: Option<String>,
+    /// The tenant, where it can be told.
+    pub tenant_id: Option<TenantId>,
+    /// The status of the answer; none while it is being worked on, and for a connection that was cut.
+    pub status: Option<u16>,
+    /// `X-Broker-API-Request-Identity`.
+    pub request_identity: Option<String>,
+    /// `X-Broker-API-Originating-Identity`, as sent.
+    pub originating_identity: Option<String>,
+    /// The body, if it was JSON.
+    pub body: Option<Value>,
+}
+
+/// How often a tenant's requests with this method were answered with this status.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Count {
+    /// The tenant; none for requests that name none.
+    pub tenant_id: Option<TenantId>,
+    /// HTTP method.
+    pub method: String,
+    /// The status; none for connections that were cut.
+    pub status: Option<u16>,
+    /// How often.
+    pub count: u64,
+}
+
+/// The log.
+#[derive(Debug, Default)]
+pub struct RequestLog {
+    ring: VecDeque<Logged>,
+    last_seq: u64,
+    counts: BTreeMap<(Option<TenantId>, String, Option<u16>), u64>,
+}
+
+impl RequestLog {
+    /// Writes down a request that arrived and returns its position; `seq` and `status` of the argument are ignored.
+    pub fn arrive(&mut self, mut request: Logged) -> u64 {
+        self.last_seq += 1;
+        request.seq = self.last_seq;
+        request.status = None;
+        if self.ring.len() == KEPT {
+            self.ring.pop_front();
+        }
+        self.ring.push_back(request);
+        self.last_seq
+    }
+
+    /// Writes down how a request ended.
+    pub fn end(&mut self, seq: u64, status: Option<u16>, (tenant, method): (Option<TenantId>, &str)) {
+        *self.counts.entry((tenant, method.to_owned(), status)).or_default() += 1;
+        let first = self.ring.front().map_or(seq, |oldest| oldest.seq);
+        let place = usize::try_from(seq.saturating_sub(first)).unwrap_or(usize::MAX);
+        if let Some(logged) = self.ring.get_mut(place).filter(|logged| logged.seq == seq) {
+            logged.status = status;
+        }
+    }
+
+    /// The remembered requests after position `since`, of one tenant or of all.
+    #[must_use]
+    pub fn list(&self, tenant: Option<TenantId>, since: u64) -> Vec<Logged> {
+        let fits = |logged: &&Logged| logged.seq > since && tenant.is_none_or(|id| logged.tenant_id == Some(id));
+        self.ring.iter().filter(fits).cloned().collect()
+    }
+
+    /// The counts of ended requests, of one tenant or of all.
+    #[must_use]
+    pub fn counts(&self, tenant: Option<TenantId>) -> Vec<Count> {
+        self.counts
+            .iter()
+            .filter(|((of, _, _), _)| tenant.is_none_or(|id| *of == Some(id)))
+            .map(|((tenant_id, method, status), count)| Count {
+                tenant_id: *tenant_id,
+                method: method.clone(),
+                status: *status,
+                count: *count,
+            })
+            .collect()
+    }
+}
