@@ -21,8 +21,6 @@
 pub mod api;
 pub mod cli;
 pub mod config;
-pub mod controller;
-pub mod ops;
 pub mod plan;
 pub mod remote;
 pub mod simulator;
