@@ -65,6 +65,8 @@ pub struct Config {
     pub capabilities: Capabilities,
     /// How many resources are reconciled at once.
     pub concurrency: u16,
+    /// The one namespace whose resources are looked at; `None`: all of them.
+    pub watch_namespace: Option<String>,
     /// Where the probes listen.
     pub probes: SocketAddr,
 }

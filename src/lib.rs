@@ -21,6 +21,8 @@
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod controller;
+pub mod ops;
 pub mod plan;
 pub mod remote;
 pub mod simulator;

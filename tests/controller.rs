@@ -129,7 +129,7 @@ impl Stage {
         let token = shared().service_account_token("operator", "threat-protection-operator").await?;
         let client = shared().client_for(&Access { credential: Credential::Token(token), ..Access::default() }).await?;
         let shutdown = CancellationToken::new();
-        assert!(controller::wait_until_served(&client, &shutdown).await);
+        assert!(controller::wait_until_served(&client, None, &shutdown).await);
         let (remote, settings) = (Arc::clone(&world), settings(namespace)?);
         let operator = tokio::spawn(controller::run(client, remote, settings, shutdown.clone(), || ()));
         Ok(Self { admin, namespace, world, shutdown, operator, _turn: turn })

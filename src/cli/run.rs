@@ -9,12 +9,12 @@ use clap::Args as ClapArgs;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, ConfigErrors};
+use crate::config::{BrokerConfig, Config, ConfigErrors};
 use crate::controller::{self, ClusterError, Settings};
 use crate::ops::probes::{self, Heartbeat, Readiness};
 use crate::ops::shutdown;
 use crate::ops::telemetry::{self, DEFAULT_FILTER, LogFormat, TelemetryError};
-use crate::remote::broker::{Broker, BrokerHealth, BrokerSettings, BrokerSetupError};
+use crate::remote::broker::{Broker, BrokerHealth, BrokerSetupError};
 
 const SERVED: &str = "custom resource definition";
 const SYNCED: &str = "watch";
@@ -83,8 +83,9 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let (heartbeat, readiness) = (Heartbeat::default(), Readiness::awaiting([SERVED, SYNCED]));
     let refused = |source| RunError::Probes { address: config.probes, source };
     let listener = TcpListener::bind(config.probes).await.map_err(refused)?;
+    let address = listener.local_addr().unwrap_or(config.probes);
     let server = tokio::spawn(probes::serve(listener, heartbeat.clone(), readiness.clone(), shutdown.clone()));
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %config.probes, "started");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %address, "started");
     let outcome = heartbeat.beat_while(operate(config, readiness, shutdown)).await;
     server.abort();
     tracing::info!("ended");
@@ -93,16 +94,18 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 
 async fn operate(config: Config, readiness: Readiness, shutdown: CancellationToken) -> Result<(), RunError> {
     let client = controller::connect().await?;
-    if !controller::wait_until_served(&client, &shutdown).await {
+    if !controller::wait_until_served(&client, config.watch_namespace.as_deref(), &shutdown).await {
         return Ok(());
     }
     readiness.done(SERVED);
-    let Config { tenancy, broker, capabilities, concurrency, probes: _ } = config;
+    let Config { tenancy, broker, capabilities, concurrency, watch_namespace: namespace, probes: _ } = config;
     let remote = match broker {
         Some(broker) => {
-            let cluster_id = controller::cluster_id(&client).await?;
-            let operator = controller::own_name(&client).await;
-            Some(Broker::new(BrokerSettings { host: broker.host, cluster_id, operator })?)
+            let cluster_id = match &broker.cluster_id {
+                Some(configured) => configured.clone(),
+                None => controller::cluster_id(&client).await?,
+            };
+            Some(Broker::new(broker.settings(cluster_id, controller::own_identity(&client).await))?)
         }
         None => None,
     };
@@ -111,7 +114,7 @@ async fn operate(config: Config, readiness: Readiness, shutdown: CancellationTok
         let remote = Arc::clone(&remote);
         move || vec![format!("broker: {}", health(remote.as_ref().as_ref()))]
     });
-    let settings = Settings { tenancy, capabilities, concurrency };
+    let settings = Settings { tenancy, capabilities, concurrency, namespace };
     controller::run(client, remote, settings, shutdown, move || readiness.done(SYNCED)).await;
     Ok(())
 }
@@ -132,6 +135,6 @@ fn summary(config: &Config) -> String {
     } else {
         namespaces.into_iter().collect::<Vec<_>>().join(", ")
     };
-    let broker = config.broker.as_ref().map_or("none: every step is a person's", |broker| broker.host.as_str());
+    let broker = config.broker.as_ref().map_or_else(|| "none: every step is a person's".to_owned(), BrokerConfig::host);
     format!("configuration is valid\nnamespaces: {namespaces}\nbroker: {broker}\n")
 }

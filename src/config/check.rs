@@ -62,10 +62,15 @@ pub(super) fn config(file: File, directory: &Path) -> Result<Config, Vec<ConfigE
     let broker = broker.and_then(|broker| broker::broker(broker, directory, &mut problems));
     let capabilities = capabilities(&timing, has_broker, polling, &mut problems);
     let concurrency = problems.number("controller.concurrency", controller.concurrency, &up_to(256, 16));
+    let watch_namespace = controller.watch_namespace;
+    if let Some(namespace) = watch_namespace.as_deref().filter(|namespace| !is_dns_label(namespace)) {
+        let what = format!("{namespace:?} cannot be the name of a namespace");
+        problems.add("controller.watchNamespace", what, "Name one namespace, or leave it out to look at all of them");
+    }
     let probes = listen(probes.listen.as_deref().unwrap_or("0.0.0.0:8080"), &mut problems);
     match (probes, u16::try_from(concurrency)) {
         (Some(probes), Ok(concurrency)) if problems.0.is_empty() => {
-            Ok(Config { tenancy: Tenancy::new(tenancy), broker, capabilities, concurrency, probes })
+            Ok(Config { tenancy: Tenancy::new(tenancy), broker, capabilities, concurrency, watch_namespace, probes })
         }
         _ => Err(problems.0),
     }

@@ -102,6 +102,8 @@ pub(super) struct Timing {
 pub(super) struct Controller {
     #[serde(default)]
     pub concurrency: Option<i64>,
+    #[serde(default)]
+    pub watch_namespace: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::authentication::v1::{SelfSubjectReview, UserInfo};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ListParams, PartialObjectMeta, PostParams};
 use kube::client::ClientBuilder;
-use kube::{Api, Client, Config, ResourceExt};
+use kube::{Api, Client, Config, Resource, ResourceExt};
 use tokio_util::sync::CancellationToken;
 use tower::timeout::TimeoutLayer;
 
 use crate::api::{CRD_NAME, FIELD_MANAGER, ThreatProtectionTenant};
+use crate::remote::broker::OperatorIdentity;
 
 /// The time until the headers of an answer; watches live on after them.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -42,8 +44,8 @@ pub async fn connect() -> Result<Client, ClusterError> {
 }
 
 /// Waits until resources can be listed; false where the process should end first.
-pub async fn wait_until_served(client: &Client, shutdown: &CancellationToken) -> bool {
-    let resources: Api<PartialObjectMeta<ThreatProtectionTenant>> = Api::all(client.clone());
+pub async fn wait_until_served(client: &Client, namespace: Option<&str>, shutdown: &CancellationToken) -> bool {
+    let resources: Api<PartialObjectMeta<ThreatProtectionTenant>> = scoped(client, namespace);
     let mut last = String::new();
     loop {
         let problem = match resources.list(&ListParams::default().limit(1)).await {
@@ -67,6 +69,14 @@ pub async fn wait_until_served(client: &Client, shutdown: &CancellationToken) ->
     }
 }
 
+/// The resources of one namespace, or of all.
+pub(super) fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+{
+    namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), name))
+}
+
 /// The id of the cluster: it stays the same for as long as the cluster lives.
 pub async fn cluster_id(client: &Client) -> Result<String, ClusterError> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
@@ -74,15 +84,20 @@ pub async fn cluster_id(client: &Client) -> Result<String, ClusterError> {
     Ok(home.uid().unwrap_or_default())
 }
 
-/// The user name of the operator in the cluster; its field manager's name where the cluster does not tell.
-pub async fn own_name(client: &Client) -> String {
+/// Who the operator is in the cluster; only its field manager's name where the cluster does not tell.
+pub async fn own_identity(client: &Client) -> OperatorIdentity {
     let reviews: Api<SelfSubjectReview> = Api::all(client.clone());
-    let name = match reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await {
-        Ok(review) => review.status.and_then(|status| status.user_info).and_then(|user| user.username),
+    let user = match reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await {
+        Ok(review) => review.status.and_then(|status| status.user_info).unwrap_or_default(),
         Err(error) => {
             tracing::warn!(%error, "the cluster does not tell the operator's own name");
-            None
+            UserInfo::default()
         }
     };
-    name.unwrap_or_else(|| FIELD_MANAGER.to_owned())
+    OperatorIdentity {
+        username: user.username.unwrap_or_else(|| FIELD_MANAGER.to_owned()),
+        uid: user.uid.unwrap_or_default(),
+        groups: user.groups.unwrap_or_default(),
+        extra: user.extra.unwrap_or_default(),
+    }
 }

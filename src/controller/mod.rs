@@ -19,7 +19,7 @@ mod run;
 mod stored;
 mod work;
 
-pub use cluster::{ClusterError, cluster_id, connect, own_name, wait_until_served};
+pub use cluster::{ClusterError, cluster_id, connect, own_identity, wait_until_served};
 pub use error::ReconcileError;
 pub use events::{STEP_ACCEPTED, STEP_DONE, STEP_REFUSED, VERDICT};
 pub use operator::{Guarded, Operator};

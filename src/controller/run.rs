@@ -9,9 +9,10 @@ use futures::{Stream, StreamExt};
 use kube::runtime::controller::{Action, Config, Controller, Error};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
-use kube::{Api, Client, Resource};
+use kube::{Client, Resource};
 use tokio_util::sync::CancellationToken;
 
+use super::cluster::scoped;
 use super::error::ReconcileError;
 use super::operator::{Guarded, Operator};
 use super::recall::{Recall, backoff};
@@ -38,9 +39,11 @@ pub struct Settings {
     pub capabilities: Capabilities,
     /// How many resources are reconciled at once; at least one.
     pub concurrency: u16,
+    /// The one namespace that is looked at; `None`: all of them.
+    pub namespace: Option<String>,
 }
 
-/// Reconciles every resource of the cluster until `shutdown`. `on_synced` is called once all of them are known.
+/// Reconciles every resource of the cluster, or of one namespace, until `shutdown`. `on_synced` is called once all of them are known.
 pub async fn run<R>(
     client: Client,
     remote: Arc<R>,
@@ -50,8 +53,8 @@ pub async fn run<R>(
 ) where
     R: Observe + Execute + Send + Sync + 'static,
 {
-    let Settings { tenancy, capabilities, concurrency } = settings;
-    let controller = Controller::new(Api::<Guarded>::all(client.clone()), watcher::Config::default())
+    let Settings { tenancy, capabilities, concurrency, namespace } = settings;
+    let controller = Controller::new(scoped::<Guarded>(&client, namespace.as_deref()), watcher::Config::default())
         .with_config(Config::default().concurrency(concurrency.max(1)))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned());
     let resources = controller.store();

@@ -5,8 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::reading::Source;
 use crate::api::{
-    ConditionType, DataLocationStatus, IntegrationStatus, Operation, OperationResult, Reason, Repair,
-    ThreatProtectionTenantStatus, TriState,
+    ConditionType, DataLocationStatus, IntegrationStatus, Operation, Reason, Repair, ThreatProtectionTenantStatus,
+    TriState,
 };
 
 /// The status as it is stored. Parts that another version wrote and this one does not understand are absent.
@@ -57,17 +57,6 @@ impl Memory {
     #[must_use]
     pub const fn operation(&self) -> Option<&Operation> {
         self.status.operation.as_ref()
-    }
-
-    /// The operation to ask the broker about: one that goes on, also beyond its deadline.
-    #[must_use]
-    pub fn operation_to_ask(&self) -> Option<Operation> {
-        let operation = self.operation()?;
-        match operation.result {
-            None => Some(operation.clone()),
-            Some(OperationResult::TimedOut) => Some(Operation { end_time: None, result: None, ..operation.clone() }),
-            Some(_) => None,
-        }
     }
 
     /// Whether the service was on, on whose word, when that was last known.

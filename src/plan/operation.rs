@@ -64,6 +64,11 @@ fn advanced(situation: &Situation, mut operation: Operation) -> Operation {
     if !is_open(&operation) && !timed_out {
         return operation;
     }
+    if operation.accept_time.is_none() && matches!(situation.observed.progress, Some(Progress::InProgress { .. })) {
+        // The answer was lost, and the broker says that it works on it all the same.
+        operation.accept_time = Some(Time(situation.now));
+        operation.deadline_time = Time(situation.now + deadline(situation));
+    }
     let ended = match &situation.observed.progress {
         Some(Progress::Succeeded) => Some((OperationResult::Succeeded, None)),
         Some(Progress::Failed { description, is_repeatable, is_usable }) => {

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "every test binary compiles all of this and uses only its part")]
 
 pub(crate) mod control_plane;
-pub(crate) mod proxy;
 pub(crate) mod kstatus;
+pub(crate) mod proxy;
 pub(crate) mod simulator;
 pub(crate) mod stage;

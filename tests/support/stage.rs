@@ -256,7 +256,12 @@ impl Stage {
 
     /// Waits until `Ready` has this status and reason for the present generation.
     #[track_caller]
-    pub(crate) fn until_ready<'a>(&'a self, name: &'a str, status: &'a str, reason: &'a str) -> impl Future<Output = Value> + 'a {
+    pub(crate) fn until_ready<'a>(
+        &'a self,
+        name: &'a str,
+        status: &'a str,
+        reason: &'a str,
+    ) -> impl Future<Output = Value> + 'a {
         self.until(name, reason, move |resource| is_settled(resource) && ready(resource) == (status, reason))
     }
 
@@ -319,9 +324,16 @@ fn brief(resource: &Value) -> String {
     let conditions = resource["status"]["conditions"].as_array().cloned().unwrap_or_default();
     let lines: Vec<_> = conditions
         .iter()
-        .map(|condition| format!("  {} {} {}: {}", condition["type"], condition["status"], condition["reason"], condition["message"]))
+        .map(|condition| {
+            format!("  {} {} {}: {}", condition["type"], condition["status"], condition["reason"], condition["message"])
+        })
         .collect();
-    format!("{}\n  operation {}\n  metadata {}", lines.join("\n"), resource["status"]["operation"], resource["metadata"])
+    format!(
+        "{}\n  operation {}\n  metadata {}",
+        lines.join("\n"),
+        resource["status"]["operation"],
+        resource["metadata"]
+    )
 }
 
 async fn apply_definition(client: &Client) {
@@ -360,7 +372,10 @@ async fn create_account(client: &Client, namespace: &str) {
         .expect("a ClusterRole is shipped");
     let role: ClusterRole = serde_json::from_value(role).expect("a ClusterRole");
     let roles: Api<ClusterRole> = Api::all(client.clone());
-    roles.patch(ACCOUNT, &PatchParams::apply(TEAM).force(), &Patch::Apply(&with_type(&role, "ClusterRole"))).await.expect("the role is applied");
+    roles
+        .patch(ACCOUNT, &PatchParams::apply(TEAM).force(), &Patch::Apply(&with_type(&role, "ClusterRole")))
+        .await
+        .expect("the role is applied");
     let binding: ClusterRoleBinding = serde_json::from_value(json!({
         "metadata": {"name": namespace},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": ACCOUNT},
@@ -377,7 +392,11 @@ fn with_type(object: &impl serde::Serialize, kind: &str) -> Value {
     value
 }
 
-async fn start_simulator(plane: &ControlPlane, directory: &Path, again: Option<&Announcement>) -> (Process, Announcement) {
+async fn start_simulator(
+    plane: &ControlPlane,
+    directory: &Path,
+    again: Option<&Announcement>,
+) -> (Process, Announcement) {
     let announce = directory.join("announcement.json");
     let _ = std::fs::remove_file(&announce);
     let mut command = Command::new(PROGRAM);

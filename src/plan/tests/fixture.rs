@@ -119,14 +119,14 @@ impl World {
     }
 
     /// One pass in which the next step, if there is one, ends like `outcome`, and the tenant then shows `after`.
-    pub(super) fn pass_with(&mut self, outcome: &Outcome, after: Option<Observed>) -> Plan {
+    pub(super) fn pass_with(&mut self, outcome: &Outcome, after: Option<Observed>) {
         let situation = self.situation();
         let first = plan(&situation);
         let Some(step) = first.next().cloned() else {
             self.write(report(&situation, &first));
             self.held = hold(&situation, &first);
             self.recent = situation.recent_after();
-            return first;
+            return;
         };
         if step.change.needs_intent() {
             self.write(report(&situation, &first));
@@ -141,19 +141,19 @@ impl World {
         self.write(report(&next, &second));
         self.held = hold(&next, &second);
         self.recent = next.recent_after();
-        second
     }
 
     /// One pass with a broker that does at once what it is asked, and shows it.
-    pub(super) fn pass(&mut self) -> Plan {
+    pub(super) fn pass(&mut self) {
         let after = self.plan().next().map(|step| obey(&self.observed, step));
-        self.pass_with(&Outcome::Done, after)
+        self.pass_with(&Outcome::Done, after);
     }
 
     /// Passes until nothing is left to do.
     pub(super) fn settle(&mut self) {
         for _ in 0..8 {
-            if self.pass().next().is_none() {
+            self.pass();
+            if self.plan().next().is_none() {
                 return;
             }
         }

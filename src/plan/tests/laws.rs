@@ -83,7 +83,7 @@ proptest! {
     fn a_crash_after_any_write_converges_to_the_same(mut world in worlds(), outcome in outcomes()) {
         let mut straight = world.clone();
         straight.settle();
-        if matches!(outcome, Outcome::Done) { world.pass() } else { world.pass_with(&outcome, None) };
+        if matches!(outcome, Outcome::Done) { world.pass(); } else { world.pass_with(&outcome, None); }
         let refused = matches!(&outcome, Outcome::Refused(failure) if failure.class == ErrorClass::Invalid);
         let started = matches!(&outcome, Outcome::InProgress { .. });
         if started && !world.sent.is_empty() {
