@@ -323,6 +323,7 @@ fn settings(namespace: &str) -> Result<Settings, Box<dyn Error>> {
             slow_probe: seconds(600),
         },
         concurrency: 4,
+        namespace: None,
     })
 }
 
