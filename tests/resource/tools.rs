@@ -33,7 +33,7 @@ spec:
     - { name: a, claim: ServiceOff, attestedBy: SOC, attestTime: 2026-05-01T00:00:00Z, expireTime: 2026-06-01T00:00:00Z }
 ";
 
-/// A tool that keeps a cluster as Git says compares what it applied with what is served; neither defaults nor status may look like drift.
+/// Tools compare what they applied with what is served; neither defaults nor status may look like drift.
 #[tokio::test]
 async fn nothing_differs_from_what_was_applied() -> TestResult {
     let stage = Stage::set().await?;
