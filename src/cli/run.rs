@@ -1,0 +1,137 @@
+//! `run`: runs the operator until it is told to end, or only checks its configuration.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args as ClapArgs;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, ConfigErrors};
+use crate::controller::{self, ClusterError, Settings};
+use crate::ops::probes::{self, Heartbeat, Readiness};
+use crate::ops::shutdown;
+use crate::ops::telemetry::{self, DEFAULT_FILTER, LogFormat, TelemetryError};
+use crate::remote::broker::{Broker, BrokerHealth, BrokerSettings, BrokerSetupError};
+
+const SERVED: &str = "custom resource definition";
+const SYNCED: &str = "watch";
+
+/// Arguments of `run`.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// The administrator's configuration.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TPO_CONFIG",
+        default_value = "/etc/threat-protection-operator/config.yaml"
+    )]
+    config: PathBuf,
+    /// Check the configuration, name everything that is wrong with it, and end.
+    #[arg(long)]
+    check_config: bool,
+    /// The form of a log line.
+    #[arg(long, value_enum, env = "TPO_LOG_FORMAT", default_value_t)]
+    log_format: LogFormat,
+    /// What is logged, as directives of the tracing library.
+    #[arg(long, value_name = "DIRECTIVES", env = "TPO_LOG_FILTER", default_value = DEFAULT_FILTER)]
+    log_filter: String,
+}
+
+/// The operator cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration is not valid.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// The outcome of the check cannot be printed.
+    #[error("cannot print the outcome of the check")]
+    Print(#[source] io::Error),
+    /// Logging cannot be set up.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// Signals cannot be received.
+    #[error("cannot listen for signals")]
+    Signals(#[source] io::Error),
+    /// The probes cannot be served.
+    #[error("cannot listen on {address} for probes")]
+    Probes {
+        /// Where they should be.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The cluster cannot be used.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The broker cannot be set up.
+    #[error(transparent)]
+    Broker(#[from] BrokerSetupError),
+}
+
+/// Runs the operator.
+pub async fn run(args: Args) -> Result<(), RunError> {
+    let config = Config::load(&args.config)?;
+    if args.check_config {
+        return io::stdout().lock().write_all(summary(&config).as_bytes()).map_err(RunError::Print);
+    }
+    telemetry::install(args.log_format, &args.log_filter)?;
+    let shutdown = shutdown::on_signals().map_err(RunError::Signals)?;
+    let (heartbeat, readiness) = (Heartbeat::default(), Readiness::awaiting([SERVED, SYNCED]));
+    let refused = |source| RunError::Probes { address: config.probes, source };
+    let listener = TcpListener::bind(config.probes).await.map_err(refused)?;
+    let server = tokio::spawn(probes::serve(listener, heartbeat.clone(), readiness.clone(), shutdown.clone()));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %config.probes, "started");
+    let outcome = heartbeat.beat_while(operate(config, readiness, shutdown)).await;
+    server.abort();
+    tracing::info!("ended");
+    outcome
+}
+
+async fn operate(config: Config, readiness: Readiness, shutdown: CancellationToken) -> Result<(), RunError> {
+    let client = controller::connect().await?;
+    if !controller::wait_until_served(&client, &shutdown).await {
+        return Ok(());
+    }
+    readiness.done(SERVED);
+    let Config { tenancy, broker, capabilities, concurrency, probes: _ } = config;
+    let remote = match broker {
+        Some(broker) => {
+            let cluster_id = controller::cluster_id(&client).await?;
+            let operator = controller::own_name(&client).await;
+            Some(Broker::new(BrokerSettings { host: broker.host, cluster_id, operator })?)
+        }
+        None => None,
+    };
+    let remote = Arc::new(remote);
+    readiness.show({
+        let remote = Arc::clone(&remote);
+        move || vec![format!("broker: {}", health(remote.as_ref().as_ref()))]
+    });
+    let settings = Settings { tenancy, capabilities, concurrency };
+    controller::run(client, remote, settings, shutdown, move || readiness.done(SYNCED)).await;
+    Ok(())
+}
+
+fn health(broker: Option<&Broker>) -> String {
+    match broker.map(Broker::health) {
+        None => "none is configured".to_owned(),
+        Some(BrokerHealth::Unknown) => "not asked yet".to_owned(),
+        Some(BrokerHealth::Ok) => "ok".to_owned(),
+        Some(BrokerHealth::Failing(failure)) => format!("failing: {failure}"),
+    }
+}
+
+fn summary(config: &Config) -> String {
+    let namespaces = config.tenancy.namespaces();
+    let namespaces = if namespaces.is_empty() {
+        "none: no resource may manage a tenant".to_owned()
+    } else {
+        namespaces.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    let broker = config.broker.as_ref().map_or("none: every step is a person's", |broker| broker.host.as_str());
+    format!("configuration is valid\nnamespaces: {namespaces}\nbroker: {broker}\n")
+}

@@ -1,0 +1,59 @@
+//! Tells people and machines what a pass did: one log line and one event each. Never fails a pass.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::runtime::events::Recorder;
+
+use super::events;
+use super::executed::Executed;
+use crate::api::{GROUP, KIND, ThreatProtectionTenantStatus, VERSION};
+use crate::plan::situation::Subject;
+use crate::plan::step::Outcome;
+
+/// Publishes what follows from the step and from the change of status.
+pub(super) async fn announce(
+    recorder: &Recorder,
+    subject: &Subject,
+    (old, new): (Option<&ThreatProtectionTenantStatus>, &ThreatProtectionTenantStatus),
+    executed: Option<&Executed>,
+) {
+    if let Some(ready) = events::new_verdict(old, new) {
+        tracing::info!(ready = ready.status, reason = ready.reason, message = ready.message, "new verdict");
+    }
+    let reference = reference(subject);
+    for event in events::events(old, new, executed) {
+        if let Err(error) = recorder.publish(&event, &reference).await {
+            tracing::warn!(reason = event.reason, %error, "cannot publish an event");
+        }
+    }
+}
+
+/// Logs an executed step: what, through whom, and under which request id.
+pub(super) fn log_step(executed: &Executed) {
+    let Executed { step, outcome, .. } = executed;
+    let actor = step.by.actor().name();
+    match outcome {
+        Outcome::Done => tracing::info!(%step, actor, outcome = "done", "step executed"),
+        Outcome::InProgress { .. } => tracing::info!(%step, actor, outcome = "in progress", "step executed"),
+        Outcome::Refused(failure) => tracing::warn!(
+            %step,
+            actor,
+            outcome = "refused",
+            class = failure.class.name(),
+            reason = failure.reason.name(),
+            message = failure.message,
+            request_id = failure.request_id,
+            "step executed"
+        ),
+    }
+}
+
+fn reference(subject: &Subject) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(format!("{GROUP}/{VERSION}")),
+        kind: Some(KIND.to_owned()),
+        namespace: Some(subject.namespace.clone()),
+        name: Some(subject.name.clone()),
+        uid: Some(subject.uid.clone()),
+        ..ObjectReference::default()
+    }
+}

@@ -1,0 +1,207 @@
+//! Everything that a situation is made of: the resource, its home, its permit, and one look outside.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+
+use super::error::ReconcileError;
+use super::operator::{Guarded, Operator};
+use super::record;
+use super::stored::{self, Stored};
+use crate::api::{CRD_NAME, ConditionType, DeletionPolicy, FINALIZER, ManagementPolicy, Reason};
+use crate::plan::desired::Desired;
+use crate::plan::failure::{ErrorClass, Failure};
+use crate::plan::memory::Memory;
+use crate::plan::observed::Observed;
+use crate::plan::ownership::{self, Claimant};
+use crate::plan::reading::{Reading, Why};
+use crate::plan::situation::{Permit, Situation, Subject};
+use crate::remote::{Caller, Observe, Question};
+use crate::tenant::TenantId;
+
+/// The resource. One that cannot be read as such is fetched again and read as far as it goes.
+pub(super) async fn resource<R>(operator: &Operator<R>, object: &Guarded) -> Result<Stored, ReconcileError> {
+    let mut stored = match &object.0 {
+        Ok(resource) => Stored::typed(resource)?,
+        Err(invalid) => {
+            let api = record::api(&operator.client, &invalid.metadata.namespace.clone().unwrap_or_default());
+            let raw = api
+                .get(&invalid.metadata.name.clone().unwrap_or_default())
+                .await
+                .map_err(|error| ReconcileError::cluster("read the resource", error))?;
+            Stored::raw(&raw, &invalid.error)?
+        }
+    };
+    let subject = &mut stored.subject;
+    if subject.is_deleting && is_held(subject) {
+        subject.home_is_terminating = is_terminating::<Namespace, R>(operator, &subject.namespace).await?
+            || is_terminating::<CustomResourceDefinition, R>(operator, CRD_NAME).await?;
+    }
+    Ok(stored)
+}
+
+/// Whether the resource may manage its tenant, among all that declare it.
+pub(super) fn permit<R>(operator: &Operator<R>, stored: &Stored) -> Permit {
+    let Some(tenant) = stored.tenant else { return Permit::NotAllowed };
+    let claimants: Vec<Claimant> = operator
+        .resources
+        .state()
+        .iter()
+        .filter_map(|object| object.0.as_ref().ok().and_then(|resource| stored::claims(resource, tenant)))
+        .collect();
+    let (permit, other) = ownership::permit(&operator.tenancy, tenant, &stored.claimant, &claimants);
+    let is_known = ready_reason(stored) == Some(Reason::DuplicateTenant.name());
+    if let Some(Claimant { namespace, name, .. }) = other.filter(|_| !is_known) {
+        tracing::info!(other = %format_args!("{namespace}/{name}"), "another resource acts for the tenant");
+    }
+    permit
+}
+
+/// One look outside; none where nothing may be asked.
+pub(super) async fn observed<R: Observe>(
+    operator: &Operator<R>,
+    stored: &Stored,
+    permit: Permit,
+    now: Timestamp,
+) -> Observed {
+    let Ok(desired) = &stored.desired else { return Observed::nothing() };
+    if !may_ask(desired, permit, &stored.subject) {
+        return Observed::nothing();
+    }
+    let throttled = operator.recall.recent(&stored.subject.uid).throttled_until;
+    if let Some(until) = throttled.filter(|&until| now < until) {
+        return held_back(until);
+    }
+    let question = Question {
+        caller: caller(&stored.subject),
+        tenant: desired.tenant,
+        operation: stored.status.as_ref().and_then(|status| status.operation.clone()),
+        now,
+    };
+    operator.remote.observe(&question).await
+}
+
+/// Another look outside, after a step was done: there is no operation in flight any more.
+pub(super) async fn observed_again<R: Observe>(
+    operator: &Operator<R>,
+    situation: &Situation,
+    tenant: TenantId,
+) -> Observed {
+    let question = Question { caller: caller(&situation.subject), tenant, operation: None, now: situation.now };
+    operator.remote.observe(&question).await
+}
+
+/// The situation of this pass.
+pub(super) fn situation<R>(
+    operator: &Operator<R>,
+    stored: &Stored,
+    permit: Permit,
+    observed: Observed,
+    now: Timestamp,
+) -> Situation {
+    Situation {
+        subject: stored.subject.clone(),
+        desired: stored.desired.clone(),
+        permit,
+        observed,
+        memory: Memory::new(stored.status.clone()),
+        recent: operator.recall.recent(&stored.subject.uid),
+        capabilities: operator.capabilities,
+        now,
+    }
+}
+
+/// On whose behalf calls are made.
+pub(super) fn caller(subject: &Subject) -> Caller {
+    Caller { namespace: subject.namespace.clone(), name: subject.name.clone(), uid: subject.uid.clone() }
+}
+
+/// Nothing is asked without a permit, under `Suspend`, or where the answer could only delay a deletion.
+fn may_ask(desired: &Desired, permit: Permit, subject: &Subject) -> bool {
+    let holds = is_held(subject) && !subject.home_is_terminating && desired.deletion == DeletionPolicy::Deprovision;
+    let lets_go = subject.is_deleting && !holds;
+    matches!(permit, Permit::Granted { .. }) && desired.management != ManagementPolicy::Suspend && !lets_go
+}
+
+fn is_held(subject: &Subject) -> bool {
+    subject.finalizers.iter().any(|finalizer| finalizer == FINALIZER)
+}
+
+/// A look that was not taken, because the other side asked to wait.
+fn held_back(until: Timestamp) -> Observed {
+    let failure = Failure {
+        class: ErrorClass::Throttled { until: Some(until) },
+        reason: Reason::Throttled,
+        message: format!("the broker asked to wait until {until}"),
+        request_id: None,
+    };
+    Observed { instance: Reading::unknown(Why::ReadFailed), failure: Some(failure), ..Observed::nothing() }
+}
+
+fn ready_reason(stored: &Stored) -> Option<&str> {
+    let conditions = &stored.status.as_ref()?.conditions;
+    let ready = conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.name())?;
+    Some(&ready.reason)
+}
+
+/// Whether a cluster-scoped object is being deleted. Who may not look takes it for alive.
+async fn is_terminating<K, R>(operator: &Operator<R>, name: &str) -> Result<bool, ReconcileError>
+where
+    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
+{
+    match Api::<K>::all(operator.client.clone()).get_metadata(name).await {
+        Ok(home) => Ok(home.meta().deletion_timestamp.is_some()),
+        Err(kube::Error::Api(status)) if status.is_forbidden() || status.is_not_found() => {
+            tracing::debug!(home = name, problem = status.message, "cannot tell whether it is being deleted");
+            Ok(false)
+        }
+        Err(error) => Err(ReconcileError::cluster("read the home of the resource", error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    const GRANTED: Permit = Permit::Granted { allow_deprovision: false };
+
+    #[rstest]
+    #[case::ordinary("Manage", "Retain", GRANTED, (false, false), true)]
+    #[case::observing("Observe", "Retain", GRANTED, (false, false), true)]
+    #[case::suspended("Suspend", "Deprovision", GRANTED, (false, false), false)]
+    #[case::not_allowed("Manage", "Retain", Permit::NotAllowed, (false, false), false)]
+    #[case::duplicate("Manage", "Retain", Permit::Duplicate, (false, false), false)]
+    #[case::succeeded("Manage", "Deprovision", Permit::Succeeded, (true, false), false)]
+    #[case::deleted_and_held("Manage", "Deprovision", GRANTED, (true, false), true)]
+    #[case::deleted_and_released("Manage", "Retain", GRANTED, (true, false), false)]
+    #[case::deleted_with_its_home("Manage", "Deprovision", GRANTED, (true, true), false)]
+    fn what_may_be_asked(
+        #[case] management: &str,
+        #[case] deletion: &str,
+        #[case] permit: Permit,
+        #[case] (is_deleting, home_is_terminating): (bool, bool),
+        #[case] expected: bool,
+    ) {
+        let spec = json!({
+            "tenantId": "8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11",
+            "managementPolicy": management,
+            "deletionPolicy": deletion,
+        });
+        let desired = Desired::from_spec(&serde_json::from_value(spec).unwrap()).unwrap();
+        let finalizers = vec![FINALIZER.to_owned()];
+        let subject = Subject { is_deleting, finalizers, home_is_terminating, ..Subject::default() };
+        assert_eq!(may_ask(&desired, permit, &subject), expected);
+    }
+
+    #[test]
+    fn what_is_throttled_says_until_when() {
+        let until = "2026-01-01T00:01:00Z".parse().unwrap();
+        let failure = held_back(until).failure.unwrap();
+        assert_eq!(failure.class, ErrorClass::Throttled { until: Some(until) });
+        assert_eq!(failure.to_string(), "the broker asked to wait until 2026-01-01T00:01:00Z");
+    }
+}

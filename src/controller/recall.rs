@@ -1,0 +1,149 @@
+//! What this process remembers between two passes. Losing it costs a pass or delays a verdict, never more.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use kube::api::ObjectMeta;
+
+use crate::plan::situation::Recent;
+
+/// Volatile memory, one entry a resource. Entries of vanished resources are swept.
+#[derive(Debug, Default)]
+pub(super) struct Recall {
+    entries: Mutex<HashMap<String, Entry>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    recent: Recent,
+    handled: Option<Handled>,
+    faults: u32,
+}
+
+/// The versions of a resource that a finished pass has dealt with, and when it wants to look again.
+#[derive(Clone, Debug)]
+pub(super) struct Handled {
+    /// The version that the pass started from, and those that its own writes made.
+    pub versions: Vec<String>,
+    /// When to look again.
+    pub due: Instant,
+}
+
+impl Recall {
+    /// How long to rest, where exactly this version has been dealt with and it is not time to look again.
+    ///
+    /// Our own status writes come back through the watch, and so does everything when a watch is opened anew.
+    pub(super) fn rest(&self, metadata: &ObjectMeta, now: Instant) -> Option<Duration> {
+        let (uid, version) = (metadata.uid.as_ref()?, metadata.resource_version.as_ref()?);
+        let entries = self.lock();
+        let handled = entries.get(uid)?.handled.as_ref()?;
+        let rest = handled.due.checked_duration_since(now)?;
+        (handled.versions.contains(version) && !rest.is_zero()).then_some(rest)
+    }
+
+    /// What is remembered of failing readings and steps.
+    pub(super) fn recent(&self, uid: &str) -> Recent {
+        self.lock().get(uid).map(|entry| entry.recent).unwrap_or_default()
+    }
+
+    /// A pass came to its end.
+    pub(super) fn finished(&self, uid: &str, recent: Recent, handled: Handled) {
+        self.lock().insert(uid.to_owned(), Entry { recent, handled: Some(handled), faults: 0 });
+    }
+
+    /// A pass did not; how many in a row. The next one must not take the resource for dealt with.
+    pub(super) fn failed(&self, uid: &str) -> u32 {
+        let mut entries = self.lock();
+        let entry = entries.entry(uid.to_owned()).or_default();
+        entry.handled = None;
+        entry.faults = entry.faults.saturating_add(1);
+        entry.faults
+    }
+
+    /// The next pass must not take the resource for dealt with.
+    pub(super) fn wake(&self, uid: &str) {
+        if let Some(entry) = self.lock().get_mut(uid) {
+            entry.handled = None;
+        }
+    }
+
+    /// Forgets a resource.
+    pub(super) fn forget(&self, uid: &str) {
+        self.lock().remove(uid);
+    }
+
+    /// Forgets every resource but these.
+    pub(super) fn sweep(&self, live: &HashSet<String>) {
+        self.lock().retain(|uid, _| live.contains(uid));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Delay after `faults` failed passes in a row: 1 s, doubling up to 5 minutes, spread by `jitter` between 0 and 1.
+pub(super) fn backoff(faults: u32, jitter: f64) -> Duration {
+    let doubled = Duration::from_secs(1).saturating_mul(1 << faults.saturating_sub(1).min(9));
+    doubled.min(Duration::from_mins(5)).mul_f64(0.75 + 0.5 * jitter.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(version: &str) -> ObjectMeta {
+        ObjectMeta { uid: Some("u".into()), resource_version: Some(version.into()), ..ObjectMeta::default() }
+    }
+
+    fn handled(versions: &[&str], due: Instant) -> Handled {
+        Handled { versions: versions.iter().map(|&version| version.to_owned()).collect(), due }
+    }
+
+    #[test]
+    fn a_version_that_was_dealt_with_rests_until_it_is_due() {
+        let (recall, start) = (Recall::default(), Instant::now());
+        let minute = Duration::from_mins(1);
+        assert_eq!(recall.rest(&version("1"), start), None, "nothing is known yet");
+        recall.finished("u", Recent::default(), handled(&["1", "2"], start + minute));
+        assert_eq!(recall.rest(&version("1"), start), Some(minute));
+        assert_eq!(recall.rest(&version("2"), start + minute / 2), Some(minute / 2));
+        assert_eq!(recall.rest(&version("3"), start), None, "somebody else wrote");
+        assert_eq!(recall.rest(&version("2"), start + minute), None, "it is due");
+    }
+
+    #[test]
+    fn a_failed_pass_is_not_taken_for_dealt_with() {
+        let (recall, start) = (Recall::default(), Instant::now());
+        recall.finished(
+            "u",
+            Recent { failures: 3, ..Recent::default() },
+            handled(&["1"], start + Duration::from_mins(1)),
+        );
+        assert_eq!(recall.failed("u"), 1);
+        assert_eq!(recall.failed("u"), 2);
+        assert_eq!(recall.rest(&version("1"), start), None);
+        assert_eq!(recall.recent("u").failures, 3, "failures of the outside world are counted apart");
+    }
+
+    #[test]
+    fn vanished_resources_are_forgotten() {
+        let recall = Recall::default();
+        for uid in ["a", "b"] {
+            recall.failed(uid);
+        }
+        recall.sweep(&HashSet::from(["b".to_owned()]));
+        assert_eq!(recall.lock().keys().collect::<Vec<_>>(), ["b"]);
+        recall.forget("b");
+        assert!(recall.lock().is_empty());
+    }
+
+    #[test]
+    fn backoff_doubles_up_to_five_minutes() {
+        assert_eq!(backoff(1, 0.5), Duration::from_secs(1));
+        assert_eq!(backoff(4, 0.5), Duration::from_secs(8));
+        assert_eq!(backoff(u32::MAX, 0.5), Duration::from_mins(5));
+        assert!(backoff(2, 0.0) < backoff(2, 1.0));
+    }
+}

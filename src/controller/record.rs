@@ -1,0 +1,171 @@
+//! The resource in the cluster, for the length of one pass: every write to it, each with its precondition.
+
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::{Client, ResourceExt};
+use serde_json::Value;
+
+use super::error::ReconcileError;
+use super::patches;
+use super::stored::Stored;
+use crate::api::{FIELD_MANAGER, ThreatProtectionTenant, ThreatProtectionTenantStatus};
+
+/// How often a status that tells of an executed step is tried again when others touch the resource meanwhile.
+const INSISTENCE: u32 = 3;
+
+/// A writable view of one resource.
+pub(super) struct Record {
+    api: Api<DynamicObject>,
+    name: String,
+    uid: String,
+    generation: i64,
+    finalizers: Vec<String>,
+    status: Value,
+    version: String,
+    versions: Vec<String>,
+    is_behind: bool,
+}
+
+/// What became of a finalizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Released {
+    /// The resource is there, without our finalizer.
+    Stays,
+    /// Nothing holds the resource any more.
+    Gone,
+}
+
+/// Requests that answer with an object of any shape, so that no spec can make a write fail.
+pub(super) fn api(client: &Client, namespace: &str) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), namespace, &ApiResource::erase::<ThreatProtectionTenant>(&()))
+}
+
+impl Record {
+    /// Opens the record of a resource that was just read.
+    pub(super) fn open(client: &Client, stored: &Stored) -> Result<Self, ReconcileError> {
+        Ok(Self {
+            api: api(client, &stored.subject.namespace),
+            name: stored.subject.name.clone(),
+            uid: stored.subject.uid.clone(),
+            generation: stored.subject.generation,
+            finalizers: stored.subject.finalizers.clone(),
+            status: serde_json::to_value(&stored.status)?,
+            version: stored.resource_version.clone(),
+            versions: vec![stored.resource_version.clone()],
+            is_behind: false,
+        })
+    }
+
+    /// The versions that need no other pass: the one that this pass started from, and those that its writes made.
+    /// None, where somebody else's change may have come between them.
+    pub(super) fn into_versions(self) -> Vec<String> {
+        if self.is_behind { Vec::new() } else { self.versions }
+    }
+
+    /// The finalizers, after the writes of this pass.
+    pub(super) fn finalizers(&self) -> &[String] {
+        &self.finalizers
+    }
+
+    /// Writes a status if it differs from the stored one; whether it did.
+    pub(super) async fn write(&mut self, status: &ThreatProtectionTenantStatus) -> Result<bool, ReconcileError> {
+        let status = serde_json::to_value(status)?;
+        if status == self.status {
+            return Ok(false);
+        }
+        self.apply(status).await?;
+        Ok(true)
+    }
+
+    /// Writes the status that ends a pass. Where it tells of an executed step, somebody's label must not make us forget
+    /// a broker's handle: a conflict is tried again, as long as nobody else wrote the status.
+    pub(super) async fn conclude(
+        &mut self,
+        status: &ThreatProtectionTenantStatus,
+        tells_of_step: bool,
+    ) -> Result<bool, ReconcileError> {
+        let insistence = if tells_of_step { INSISTENCE } else { 0 };
+        for _ in 0..insistence {
+            match self.write(status).await {
+                Err(ReconcileError::Changed) => self.catch_up().await?,
+                settled => return settled,
+            }
+        }
+        self.write(status).await
+    }
+
+    /// Reads the resource again, past every cache: goes on only if it still declares what this pass was planned from.
+    pub(super) async fn confirm(&self) -> Result<(), ReconcileError> {
+        let current = self.read().await?;
+        let is_unchanged = current.metadata.generation.unwrap_or_default() == self.generation
+            && current.finalizers() == self.finalizers.as_slice();
+        if is_unchanged { Ok(()) } else { Err(ReconcileError::Changed) }
+    }
+
+    /// Adds our finalizer, unless the resource changed.
+    pub(super) async fn hold(&mut self) -> Result<(), ReconcileError> {
+        let Some(patch) = patches::add_finalizer(&self.version, &self.finalizers) else { return Ok(()) };
+        let held = self
+            .api
+            .patch(&self.name, &PatchParams::default(), &Patch::Json::<()>(patch))
+            .await
+            .map_err(|error| ReconcileError::patch("add the finalizer", error))?;
+        self.keep(&held);
+        Ok(())
+    }
+
+    /// Takes our finalizer away.
+    pub(super) async fn release(&mut self) -> Result<Released, ReconcileError> {
+        let Some(patch) = patches::remove_finalizer(&self.finalizers) else { return Ok(Released::Stays) };
+        self.is_behind = true;
+        match self.api.patch(&self.name, &PatchParams::default(), &Patch::Json::<()>(patch)).await {
+            Ok(released) => {
+                self.keep(&released);
+                let is_gone = released.metadata.deletion_timestamp.is_some() && self.finalizers.is_empty();
+                Ok(if is_gone { Released::Gone } else { Released::Stays })
+            }
+            Err(error) => match ReconcileError::patch("take the finalizer away", error) {
+                ReconcileError::Gone => Ok(Released::Gone),
+                other => Err(other),
+            },
+        }
+    }
+
+    async fn apply(&mut self, status: Value) -> Result<(), ReconcileError> {
+        let body = patches::status(&self.uid, &self.version, &status);
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let written = self
+            .api
+            .patch_status(&self.name, &params, &Patch::Apply(&body))
+            .await
+            .map_err(|error| ReconcileError::cluster("write the status", error))?;
+        self.keep(&written);
+        self.status = status;
+        Ok(())
+    }
+
+    async fn catch_up(&mut self) -> Result<(), ReconcileError> {
+        let current = self.read().await?;
+        let status: Option<ThreatProtectionTenantStatus> =
+            current.data.get("status").and_then(|status| serde_json::from_value(status.clone()).ok());
+        if serde_json::to_value(status)? != self.status {
+            return Err(ReconcileError::Changed);
+        }
+        self.is_behind = true;
+        self.keep(&current);
+        Ok(())
+    }
+
+    async fn read(&self) -> Result<DynamicObject, ReconcileError> {
+        let current =
+            self.api.get(&self.name).await.map_err(|error| ReconcileError::cluster("read the resource", error))?;
+        if current.uid().as_deref() == Some(self.uid.as_str()) { Ok(current) } else { Err(ReconcileError::Gone) }
+    }
+
+    fn keep(&mut self, current: &DynamicObject) {
+        self.finalizers = current.finalizers().to_vec();
+        if let Some(version) = current.resource_version() {
+            self.version.clone_from(&version);
+            self.versions.push(version);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The part of a pass that acts: the finalizer, the intent, and at most one step.
+
+use super::announce;
+use super::error::ReconcileError;
+use super::executed::Executed;
+use super::gather;
+use super::operator::Operator;
+use super::record::{Record, Released};
+use crate::api::ThreatProtectionTenantStatus;
+use crate::plan::memory::Memory;
+use crate::plan::planner::{self, Plan};
+use crate::plan::release::{self, Hold};
+use crate::plan::report::report;
+use crate::plan::situation::Situation;
+use crate::plan::step::{Outcome, StepActor};
+use crate::remote::{Execute, Observe, Order};
+
+/// A situation with its plan, and what has been done about it in this pass.
+pub(super) struct Work {
+    pub situation: Situation,
+    pub plan: Plan,
+    pub executed: Option<Executed>,
+}
+
+impl Work {
+    /// Plans.
+    pub(super) fn new(situation: Situation) -> Self {
+        let plan = planner::plan(&situation);
+        Self { situation, plan, executed: None }
+    }
+
+    /// What came of the step, if one was sent.
+    pub(super) fn outcome(&self) -> Option<&Outcome> {
+        self.executed.as_ref().map(|executed| &executed.outcome)
+    }
+
+    /// Adds or takes away the finalizer, as the plan demands, and plans with what is then there.
+    pub(super) async fn settle(mut self, record: &mut Record) -> Result<Option<Self>, ReconcileError> {
+        match release::hold(&self.situation, &self.plan) {
+            Hold::Keep => return Ok(Some(self)),
+            Hold::Add => record.hold().await?,
+            Hold::Release { warning } => {
+                if let Some(warning) = warning {
+                    tracing::warn!(warning, "the finalizer is taken away");
+                }
+                if record.release().await? == Released::Gone {
+                    tracing::info!("the resource is released");
+                    return Ok(None);
+                }
+            }
+        }
+        self.situation.subject.finalizers = record.finalizers().to_vec();
+        self.plan = planner::plan(&self.situation);
+        Ok(Some(self))
+    }
+
+    /// Sends the plan's next step, if there is one, and plans again with what came of it.
+    pub(super) async fn advance<R: Observe + Execute>(
+        mut self,
+        operator: &Operator<R>,
+        record: &mut Record,
+    ) -> Result<Self, ReconcileError> {
+        let Some(step) = self.plan.next().cloned() else { return Ok(self) };
+        let StepActor::Broker(request) = step.by.clone() else { return Ok(self) };
+        if step.change.needs_intent() {
+            self = self.intend(record).await?;
+        }
+        if step.change.needs_fresh_declaration() {
+            record.confirm().await?;
+        }
+        let Situation { subject, recent, now, .. } = &self.situation;
+        let (is_first_try, tenant) = (recent.failures == 0, request.tenant);
+        let outcome = operator.remote.execute(&Order { caller: gather::caller(subject), request, now: *now }).await;
+        let executed = Executed { step, outcome, is_first_try };
+        announce::log_step(&executed);
+        let observed = match executed.outcome {
+            Outcome::Done => Some(gather::observed_again(operator, &self.situation, tenant).await),
+            Outcome::InProgress { .. } | Outcome::Refused(_) => None,
+        };
+        let situation = self.situation.after(&executed.step, &executed.outcome, observed);
+        Ok(Self { executed: Some(executed), ..Self::new(situation) })
+    }
+
+    /// Writes down what is about to be sent, unless exactly that is written already: a process that dies after the
+    /// request left finds it, with its parameters and the pinned region.
+    async fn intend(mut self, record: &mut Record) -> Result<Self, ReconcileError> {
+        let intent = report(&self.situation, &self.plan);
+        if !is_persisted(&intent, self.situation.memory.status())? {
+            record.write(&intent).await?;
+            self.situation.memory = Memory::new(Some(intent));
+        }
+        Ok(self)
+    }
+}
+
+fn is_persisted(
+    intent: &ThreatProtectionTenantStatus,
+    stored: &ThreatProtectionTenantStatus,
+) -> Result<bool, serde_json::Error> {
+    let parts =
+        |status: &ThreatProtectionTenantStatus| serde_json::to_value((&status.operation, &status.data_location));
+    Ok(parts(intent)? == parts(stored)?)
+}

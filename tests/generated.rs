@@ -1,0 +1,47 @@
+//! Are the generated files the ones that this code prints? `UPDATE=1 cargo test --test generated` rewrites them.
+
+use std::fs;
+use std::path::Path;
+
+use threat_protection_operator::api::custom_resource_definition;
+use threat_protection_operator::cli::crd;
+
+const HEADER: &str =
+    "# Printed by `threat-protection-operator crd`; `UPDATE=1 cargo test --test generated` rewrites it.\n";
+const DEFINITION: &str = "crds/threatprotectiontenants.yaml";
+
+#[test]
+fn the_committed_definition_is_the_printed_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(DEFINITION);
+    let printed = format!("{HEADER}{}", crd::yaml().unwrap());
+    if is_update() {
+        fs::write(&path, &printed).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == printed, "{DEFINITION} is out of date: run UPDATE=1 cargo test --test generated");
+}
+
+/// YAML 1.1 readers, such as kubectl's, take a bare `True` for a boolean.
+#[test]
+fn the_words_true_and_false_are_quoted() {
+    let yaml = crd::yaml().unwrap();
+    assert!(yaml.contains("'True'") && yaml.contains("'False'"));
+    for line in yaml.lines() {
+        let value = line.trim_start().trim_start_matches("- ").trim();
+        let bare = ["True", "False", "Yes", "No", "On", "Off", "yes", "no", "on", "off", "y", "n", "Y", "N", "null"];
+        assert!(!bare.contains(&value), "{line}");
+    }
+}
+
+#[test]
+fn nothing_is_nullable_and_no_number_is_unsigned() {
+    let definition = serde_json::to_string(&custom_resource_definition()).unwrap();
+    for artefact in ["\"nullable\"", "null", "\"uint"] {
+        assert!(!definition.contains(artefact), "{artefact} remains in the definition");
+    }
+}
+
+/// The switch of the person at the keyboard; never in CI.
+fn is_update() -> bool {
+    std::env::var_os("UPDATE").is_some() && std::env::var_os("CI").is_none()
+}
