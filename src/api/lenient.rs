@@ -25,3 +25,6 @@ where
     };
     Ok(entries.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,11 @@ const UUID: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 const DNS_SUBDOMAIN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 const SECRET_KEY: &str = "^[-._a-zA-Z0-9]+$";
-const WORKSPACE_ID: &str = "^/subscriptions/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/resourceGroups/[-_.()a-zA-Z0-9]+/providers/Microsoft.OperationalInsights/workspaces/[-a-zA-Z0-9]+$";
+// Segments that end in a dot are not names in Azure, and `..` would lead the request elsewhere.
+const WORKSPACE_ID: &str = "^/subscriptions/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/resourceGroups/[-_.()a-zA-Z0-9]{0,89}[-_()a-zA-Z0-9]/providers/Microsoft\\.OperationalInsights/workspaces/[a-zA-Z0-9][-a-zA-Z0-9]{2,61}[a-zA-Z0-9]$";
+// The format `date-time` lets through offsets such as +99:99 and years that no clock type can hold.
+const RFC_3339: &str =
+    "^2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?(Z|[-+]([01][0-9]|2[0-3]):[0-5][0-9])$";
 
 // Transition rules run on every write, also of status and finalizers, and the API server never ratchets them:
 // so an unchanged value always passes, whatever the pin says.
@@ -74,7 +78,8 @@ pub struct ThreatProtectionTenantSpec {
     #[schemars(regex(pattern = UUID), length(max = 36))]
     pub deprovision_confirmation: Option<String>,
 
-    /// The onboarding rules the tenant lives under. May only move forward in time.
+    /// The onboarding rules the tenant lives under: `WelcomePage` (March 2020), `SettingsPage` (June 2020) or
+    /// `DefenderPortal` (2021 to today). May only move forward in time.
     #[serde(default)]
     pub experience: Experience,
 
@@ -175,6 +180,7 @@ pub struct Consent {
 pub struct DataLocation {
     /// The wished region. Without it the region is that of Defender for Endpoint, or else Microsoft chooses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Region")]
     pub region: Option<Region>,
 }
 
@@ -304,15 +310,16 @@ pub struct Attestation {
     pub integration_name: Option<String>,
     /// The region that was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Region")]
     pub region: Option<Region>,
     /// Who attests it, as the organisation names people in its records.
     #[schemars(length(min = 1, max = 256))]
     pub attested_by: String,
     /// When it was seen (RFC 3339).
-    #[schemars(extend("maxLength" = 64))]
+    #[schemars(extend("maxLength" = 64, "pattern" = RFC_3339))]
     pub attest_time: Time,
-    /// When the word lapses (RFC 3339): at most a year after `attestTime`.
-    #[schemars(extend("maxLength" = 64))]
+    /// When the word lapses (RFC 3339): at most one year (366 days) after `attestTime`.
+    #[schemars(extend("maxLength" = 64, "pattern" = RFC_3339))]
     pub expire_time: Time,
     /// Where the evidence is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -20,9 +20,10 @@ use crate::tenant::{Cloud, Experience, Feature, IntegrationType, LinkState, Regi
 pub struct ThreatProtectionTenantStatus {
     /// Generation of the spec that the conditions belong to; -1 before the first look.
     #[serde(default = "never_observed", deserialize_with = "lenient_generation")]
+    #[schemars(range(min = -1, max = 9_007_199_254_740_991_i64))]
     pub observed_generation: i64,
     /// One entry a condition type. `Reconciling`, `Stalled`, `ActionRequired` and `Suspended` are absent unless true.
-    #[serde(default, deserialize_with = "lenient::list")]
+    #[serde(default, deserialize_with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -205,6 +206,7 @@ pub struct FeatureStatus {
     pub state: TriState,
     /// On whose word, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "StatusSource")]
     pub source: Option<StatusSource>,
 }
 
@@ -235,6 +237,7 @@ pub struct IntegrationStatus {
     pub effective: TriState,
     /// On whose word the state rests, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "StatusSource")]
     pub source: Option<StatusSource>,
     /// Since when the state is known to be so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -393,6 +396,7 @@ pub struct Operation {
     pub end_time: Option<Time>,
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "OperationResult")]
     pub result: Option<OperationResult>,
     /// What the broker said of its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -433,18 +437,22 @@ pub struct OperationParameters {
     pub tenant_id: Option<String>,
     /// Its cloud.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Cloud")]
     pub cloud: Option<Cloud>,
     /// The rules it lives under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Experience")]
     pub experience: Option<Experience>,
     /// The wished region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Region")]
     pub region: Option<Region>,
     /// The recorded consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
     /// The wished state: `Enabled` or `Disabled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DesiredState")]
     pub state: Option<DesiredState>,
     /// The wished links, by integration type.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
