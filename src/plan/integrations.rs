@@ -117,7 +117,7 @@ fn plan_link(situation: &Situation, desired: &Desired, (name, wish): (&str, Desi
         return plan.wait(Waiting::for_provider(situation));
     }
     if wish.kind.is_irreversible() && wish.state == LinkState::Linked && desired.cloud.has_regions() {
-        if situation.memory.pin().is_none() {
+        if super::region::pin(situation, None, false).is_none() {
             let message = format!(
                 "integration {name} creates an Endpoint tenant whose location never moves: it waits until a region is pinned; attest DataLocation or set dataLocation.region"
             );
