@@ -110,6 +110,9 @@ impl Situation {
     #[must_use]
     pub fn after(mut self, step: &Step, outcome: &Outcome, observed: Option<Observed>) -> Self {
         let StepActor::Broker(request) = &step.by else { return self };
+        // Where the broker does not show it, only an ended operation tells what it brought about, and a new one is about
+        // to take its place.
+        self.memory = super::report::learnt(&self);
         let before = super::operation::current(&self);
         if let Some(observed) = observed {
             self.observed = observed;
@@ -144,6 +147,8 @@ impl Situation {
             }
         }
         self.memory.set_operation(Some(operation));
+        // What was read of an earlier operation says nothing about this one.
+        self.observed.progress = None;
         self
     }
 
