@@ -34,6 +34,9 @@ pub enum Fault {
     FailBeforeActing {
         /// HTTP status.
         status: u16,
+        /// `Retry-After` in seconds; no such header when absent.
+        #[serde(default)]
+        retry_after_seconds: Option<u32>,
         /// JSON body; an error object of the specification when absent.
         #[serde(default)]
         body: Option<Value>,

@@ -36,7 +36,9 @@ impl From<Answer> for Delivery {
 /// The answer of a fault that keeps the request from being acted upon.
 pub(super) fn instead_of_acting(fault: &Fault, endpoint: Option<Endpoint>) -> Option<Delivery> {
     let answer = match fault {
-        Fault::FailBeforeActing { status, body } => ordered(*status, body.as_ref()),
+        Fault::FailBeforeActing { status, retry_after_seconds, body } => {
+            Answer { retry_after: *retry_after_seconds, ..ordered(*status, body.as_ref()) }
+        }
         Fault::Concurrency => Refused::concurrency().into(),
         Fault::Unprocessable { error } => {
             Refused { status: 422, error: error.clone(), description: "refused on request".to_owned() }.into()
