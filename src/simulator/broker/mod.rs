@@ -159,14 +159,21 @@ impl Visit {
             return refused.into();
         }
         let call = &self.call;
-        let done = self.world.change(|state, now| match call.endpoint {
-            Some(Endpoint::Catalog) => Ok(catalog::catalog(state.settings())),
-            Some(Endpoint::Provision) => instances::provision(state, call, twist, now),
-            Some(Endpoint::Update) => instances::update(state, call, twist, now),
-            Some(Endpoint::Deprovision) => instances::deprovision(state, call, twist, now),
-            Some(Endpoint::Fetch) => instances::fetch(state, call),
-            Some(Endpoint::LastOperation) => operations::poll(state, call, now),
-            None => Err(Refused::new(404, "there is no such endpoint")),
+        let done = self.world.change(|state, now| {
+            let result = match call.endpoint {
+                Some(Endpoint::Catalog) => Ok(catalog::catalog(state.settings())),
+                Some(Endpoint::Provision) => instances::provision(state, call, twist, now),
+                Some(Endpoint::Update) => instances::update(state, call, twist, now),
+                Some(Endpoint::Deprovision) => instances::deprovision(state, call, twist, now),
+                Some(Endpoint::Fetch) => instances::fetch(state, call),
+                Some(Endpoint::LastOperation) => operations::poll(state, call, now),
+                None => Err(Refused::new(404, "there is no such endpoint")),
+            };
+            if result.as_ref().is_err_and(Refused::is_concurrency) {
+                // Work goes on while somebody waits for it, also somebody who does not know that it could be polled.
+                let _ = operations::poll(state, call, now);
+            }
+            result
         });
         match done {
             Ok(result) => result.unwrap_or_else(Answer::from),

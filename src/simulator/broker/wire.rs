@@ -194,6 +194,11 @@ impl Refused {
         Self { status: 422, error: Some(error.to_owned()), description: description.into() }
     }
 
+    /// Whether it is 422 `ConcurrencyError`.
+    pub(super) fn is_concurrency(&self) -> bool {
+        self.error.as_deref() == Some("ConcurrencyError")
+    }
+
     /// 422 `ConcurrencyError`.
     #[must_use]
     pub(super) fn concurrency() -> Self {

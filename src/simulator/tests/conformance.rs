@@ -77,7 +77,7 @@ async fn the_synchronous_life_of_an_instance() {
 #[tokio::test]
 async fn the_asynchronous_life_of_an_instance() {
     let rig = Rig::with_tenant().await;
-    let mode = json!({ "mode": { "async": { "polls": 2, "retryAfterSeconds": 1 } } });
+    let mode = json!({ "mode": { "async": { "polls": 4, "retryAfterSeconds": 1 } } });
     rig.control.settings(Some(TENANT), mode).await.unwrap();
     let accepted = rig.broker.provision(enabled()).await;
     assert_eq!(accepted.status, 202);
@@ -87,6 +87,7 @@ async fn the_asynchronous_life_of_an_instance() {
     assert_eq!(rig.broker.update(json!({ "state": "Disabled" })).await.body["error"], "ConcurrencyError");
     let delete = rig.broker.deprovision().await;
     assert_eq!((delete.status, &delete.body["error"]), (422, &json!("ConcurrencyError")));
+    // The two that were refused waited, too.
     for _ in 0..2 {
         let poll = rig.broker.poll(&accepted).await;
         assert_eq!((poll.status, &poll.body["state"]), (200, &json!("in progress")));
@@ -100,12 +101,12 @@ async fn the_asynchronous_life_of_an_instance() {
     let accepted = rig.broker.update(json!({ "state": "Disabled" })).await;
     assert_eq!(rig.broker.fetch().await.body["error"], "ConcurrencyError");
     assert_eq!(rig.broker.update(json!({ "state": "Disabled" })).await.body, accepted.body, "the same update again");
-    for expected in ["in progress", "in progress", "succeeded"] {
+    for expected in ["in progress", "in progress", "in progress", "succeeded"] {
         assert_eq!(rig.broker.poll(&accepted).await.body["state"], expected);
     }
     let accepted = rig.broker.deprovision().await;
     assert_eq!(rig.broker.deprovision().await.body, accepted.body, "the same deprovisioning again");
-    for expected in ["in progress", "in progress", "succeeded"] {
+    for expected in ["in progress", "in progress", "in progress", "in progress", "succeeded"] {
         assert_eq!(rig.broker.poll(&accepted).await.body["state"], expected);
     }
     assert_eq!(rig.broker.poll(&accepted).await.status, 410);
