@@ -5,7 +5,7 @@ use super::desired::Desired;
 use super::enablement;
 use super::handoff;
 use super::operation;
-use super::planner::{Plan, Waiting};
+use super::planner::{self, Plan, Waiting};
 use super::reading::Why;
 use super::situation::{Permit, Situation};
 use super::step::{BrokerCall, BrokerRequest, Change, Step, StepActor};
@@ -50,6 +50,10 @@ pub(super) fn plan_deprovision(situation: &Situation, desired: &Desired, plan: &
     let why = "the spec declares Deprovisioned and confirms it".to_owned();
     if may_remove(situation) {
         if present.why() == Some(Why::ReadFailed) {
+            let is_news = situation.subject.is_deleting || situation.spec_changed();
+            if !is_news && (situation.memory.is_ready() || planner::has_aged_before(situation)) {
+                return planner::plan_unreadable(situation, plan);
+            }
             return plan.wait(unreachable(situation));
         }
         if present.why() == Some(Why::Ambiguous) {

@@ -13,7 +13,7 @@ use super::reading::{Reading, Source, Why};
 use super::region;
 use super::situation::{Permit, Situation};
 use super::step::{Step, StepActor};
-use crate::api::{ConditionType, DeletionPolicy, DesiredState, FINALIZER, ManagementPolicy, Reason};
+use crate::api::{ConditionType, DeletionPolicy, DesiredState, FINALIZER, ManagementPolicy, OperationResult, Reason};
 
 /// What follows from a situation.
 #[must_use]
@@ -228,6 +228,7 @@ fn plan_unknown(situation: &Situation, desired: &Desired, why: Why, plan: &mut P
                 "the attestation that this rested on has lapsed",
             );
         }
+        Why::NotAsked if is_provisioned_again(situation, desired) => enablement::turn_on(situation, desired, plan),
         Why::NotAsked if situation.memory.service().is_some() && !situation.spec_changed() => {
             plan.verdict_stands = true
         }
@@ -245,6 +246,14 @@ fn plan_unknown(situation: &Situation, desired: &Desired, why: Why, plan: &mut P
         }
         _ => enablement::turn_on(situation, desired, plan),
     }
+}
+
+/// Whether somebody asks for another try of a provisioning that did not end in time. The same request does no harm.
+fn is_provisioned_again(situation: &Situation, desired: &Desired) -> bool {
+    let provisioning = situation.memory.operation().filter(|operation| {
+        operation.result == Some(OperationResult::TimedOut) && operation.parameters.tenant_id.is_some()
+    });
+    desired.state == DesiredState::Enabled && provisioning.is_some() && situation.reconcile_requested()
 }
 
 /// A verdict about an operation of ours that makes what the broker shows unreliable.
@@ -274,7 +283,7 @@ pub(super) fn lapsed(situation: &Situation, desired: &Desired) -> bool {
 }
 
 /// Reading failed. With nothing pending the stored verdict stands until three resyncs have failed.
-fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
+pub(super) fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
     if situation.spec_changed() || !(situation.memory.is_ready() || has_aged_before(situation)) {
         return plan.wait(Waiting::for_provider(situation));
     }
@@ -287,7 +296,7 @@ fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
 }
 
 /// Whether the stored verdict is already that nothing could be read for too long.
-fn has_aged_before(situation: &Situation) -> bool {
+pub(super) fn has_aged_before(situation: &Situation) -> bool {
     let unreadable =
         situation.memory.condition(ConditionType::Ready).is_some_and(|ready| ready.reason.is_some_and(is_unreadable));
     unreadable && situation.memory.condition(ConditionType::Stalled).is_some()
