@@ -5,12 +5,13 @@ use super::deprovision;
 use super::desired::Desired;
 use super::enablement;
 use super::integrations;
+use super::operation;
 use super::planner::{self, Plan, Until, Waiting};
 use super::reading::{Reading, Source, Why};
 use super::region;
 use super::situation::{Permit, Situation};
 use super::verdict::Verdict;
-use crate::api::{ConditionType, DesiredState, Reason, TriState};
+use crate::api::{ConditionType, DesiredState, Reason, StepName, TriState};
 
 /// The verdicts in the order of the conditions; those that are absent unless true are left out when they are not.
 pub(super) fn verdicts(situation: &Situation, plan: &Plan) -> Vec<(ConditionType, Verdict)> {
@@ -257,7 +258,12 @@ const fn unknown_reason(why: Why) -> Reason {
 /// consent is needed, and how often it is set back.
 fn why_off(situation: &Situation, desired: &Desired, plan: &Plan) -> Reason {
     let stored = situation.memory.condition(ConditionType::ServiceOn).and_then(|service| service.reason);
+    // What is gone stays gone until there is an instance again: a broker that shows nothing must not be asked to update it.
+    let is_deleted = operation::succeeded(situation).is_some_and(|operation| operation.step == StepName::Deprovision);
+    let was_gone = is_deleted || stored == Some(Reason::Deprovisioned);
+    let is_gone = was_gone && !enablement::instance(situation).is_true();
     match desired.state {
+        DesiredState::Disabled | DesiredState::Deprovisioned if is_gone => Reason::Deprovisioned,
         DesiredState::Disabled => Reason::Disabled,
         DesiredState::Deprovisioned if plan.is_settled() => Reason::Deprovisioned,
         DesiredState::Deprovisioned => Reason::Deprovisioning,

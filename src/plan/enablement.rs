@@ -208,7 +208,10 @@ pub(super) fn changed_outside(situation: &Situation, declared: DesiredState) -> 
     }
     match declared {
         DesiredState::Enabled => service.status == TriState::True,
-        DesiredState::Disabled => service.status == TriState::False && service.reason == Some(Reason::Disabled),
+        DesiredState::Disabled => {
+            let as_declared = matches!(service.reason, Some(Reason::Disabled | Reason::Deprovisioned));
+            service.status == TriState::False && as_declared
+        }
         DesiredState::Deprovisioned => false,
     }
 }
