@@ -179,3 +179,44 @@ async fn enabled_after_deprovisioned_provisions_anew(
     assert_eq!(world.pin().as_deref(), Some("US Claimed"));
     assert_eq!(world.methods().await, ["PUT", "DELETE", "PUT"]);
 }
+
+/// *With nothing to do, a failed read writes nothing.*
+#[rstest]
+#[tokio::test]
+async fn deprovisioned_and_unreadable_writes_nothing(#[values(Mode::Sync, Mode::Silent)] mode: Mode) {
+    let mut world = World::running(DefenderPortal, mode).await;
+    world.edit(&deprovisioned());
+    world.rest().await;
+    let writes = world.history.len();
+    world.wait_hours(1);
+    world.fault("GET", Some(2), json!({"kind": "failBeforeActing", "status": 500})).await;
+    for _ in 0..2 {
+        world.pass().await;
+        world.now += jiff::SignedDuration::from_mins(1);
+    }
+    world.rest().await;
+    assert_eq!(world.history.len(), writes, "{}", world.describe());
+}
+
+/// What is gone stays gone under *Disabled*: a broker that shows nothing is then asked to provision, not to update.
+#[rstest]
+#[tokio::test]
+async fn disabled_after_deprovisioned_remembers_that_it_is_gone(
+    #[values(Mode::Sync, Mode::Async, Mode::Silent, Mode::SilentAsync)] mode: Mode,
+    #[values(false, true)] before_its_end: bool,
+) {
+    let mut world = World::running(SettingsPage, mode).await;
+    world.edit(&deprovisioned());
+    if before_its_end {
+        world.pass().await;
+    } else {
+        world.rest().await;
+    }
+    world.edit(&json!({"desiredState": "Disabled", "deprovisionConfirmation": null}));
+    world.rest().await;
+    world.assert("Ready", "True", "Disabled");
+    world.edit(&json!({"desiredState": null}));
+    world.rest().await;
+    world.assert("Ready", "True", "Enabled");
+    assert_eq!(world.methods().await, ["PUT", "DELETE", "PUT"]);
+}

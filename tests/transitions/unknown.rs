@@ -180,3 +180,14 @@ async fn an_attestation_from_the_future_does_not_count_yet() {
     world.rest().await;
     world.assert("Ready", "True", "Enabled");
 }
+
+/// An answer that was lost on the way: the update goes on at the broker, and is waited for.
+#[tokio::test]
+async fn a_lost_answer_to_an_update_is_waited_for() {
+    let mut world = World::running(DefenderPortal, Mode::Async).await;
+    world.edit(&json!({"desiredState": "Disabled"}));
+    world.fault("PATCH", Some(1), json!({"kind": "loseAnswer"})).await;
+    world.rest().await;
+    world.assert("Ready", "True", "Disabled");
+    assert_eq!(world.effects().await, ["instanceCreated", "turnedOn", "turnedOff"]);
+}
