@@ -87,6 +87,11 @@ impl Simulator {
         Ok(answer["id"].as_u64().unwrap_or_default())
     }
 
+    /// Deletes one fault.
+    pub async fn remove_fault(&self, id: u64) -> Result<(), ControlError> {
+        self.call(Method::DELETE, &format!("/faults/{id}"), None).await.map(drop)
+    }
+
     /// Deletes all faults.
     pub async fn clear_faults(&self) -> Result<(), ControlError> {
         self.call(Method::DELETE, "/faults", None).await.map(drop)
