@@ -1,0 +1,162 @@
+//! What is known of each resource, and how it looks in one line.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::screen::{Screen, Tone, clipped, fitted};
+use crate::support::kstatus::{KStatus, kstatus};
+use crate::support::stage::condition;
+
+/// Widths of the columns before the message: name, rules, region, status.
+const COLUMNS: [usize; 4] = [16, 11, 7, 16];
+/// Where the message begins: margin, sign and columns.
+const MESSAGE: usize = 2 + 2 + 16 + 11 + 7 + 16 + 4;
+/// The longest message outside of a terminal.
+const LONGEST: usize = 220;
+
+/// One resource.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// Its name.
+    pub(crate) name: &'static str,
+    rules: &'static str,
+    /// What the table says.
+    pub(crate) face: Face,
+    /// As it was last seen; `Null` before that.
+    pub(crate) object: Value,
+}
+
+/// What is shown of a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Face {
+    /// How it is meant.
+    pub(crate) tone: Tone,
+    /// The region in status.
+    pub(crate) region: String,
+    /// The reason of `Ready`.
+    pub(crate) status: String,
+    /// The message of `Ready`.
+    pub(crate) message: String,
+}
+
+/// All resources, in the order of the story.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Board {
+    rows: Vec<Row>,
+    places: BTreeMap<&'static str, usize>,
+}
+
+impl Board {
+    /// Adds a resource that is about to be applied.
+    pub(crate) fn add(&mut self, name: &'static str, rules: &'static str) {
+        let face = Face {
+            tone: Tone::Quiet,
+            region: String::new(),
+            status: "not yet applied".to_owned(),
+            message: String::new(),
+        };
+        self.places.insert(name, self.rows.len());
+        self.rows.push(Row { name, rules, face, object: Value::Null });
+    }
+
+    /// The resource, if there is one of this name.
+    pub(crate) fn row(&self, name: &str) -> Option<&Row> {
+        self.rows.get(*self.places.get(name)?)
+    }
+
+    /// All resources.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter()
+    }
+
+    /// Shows that the API server refused the resource.
+    pub(crate) fn refuse(&mut self, name: &str, message: String) {
+        if let Some(row) = self.places.get(name).and_then(|place| self.rows.get_mut(*place)) {
+            row.face = Face { tone: Tone::Bad, region: String::new(), status: "refused".to_owned(), message };
+        }
+    }
+
+    /// Takes in an object. The row, where it differs in more than its message.
+    pub(crate) fn update(&mut self, object: Value) -> Option<&Row> {
+        let place = *self.places.get(object["metadata"]["name"].as_str()?)?;
+        let row = self.rows.get_mut(place)?;
+        let generation = |object: &Value| object["metadata"]["generation"].as_i64();
+        // The watch may still tell of a spec that we have replaced.
+        if generation(&object) < generation(&row.object) {
+            return None;
+        }
+        let face = face(&object);
+        row.object = object;
+        let key = |face: &Face| (face.tone, face.region.clone(), face.status.clone());
+        let differs = key(&face) != key(&row.face);
+        row.face = face;
+        if differs { self.rows.get(place) } else { None }
+    }
+
+    /// The table.
+    pub(crate) fn table(&self, screen: &Screen) -> Vec<String> {
+        let [name, rules, region, status] = COLUMNS;
+        let heads = format!(
+            "    {} {} {} {} {}",
+            fitted("TENANT", name),
+            fitted("RULES", rules),
+            fitted("REGION", region),
+            fitted("STATUS", status),
+            "WHAT THE RESOURCE SAYS"
+        );
+        let head = screen.paint(Tone::Quiet, &clipped(&heads, screen.width()));
+        std::iter::once(head).chain(self.rows.iter().map(|row| row.line(screen))).collect()
+    }
+}
+
+impl Row {
+    /// The resource in one line of the table.
+    pub(crate) fn line(&self, screen: &Screen) -> String {
+        let [name, rules, region, status] = COLUMNS;
+        let Face { tone, region: place, status: word, message } = &self.face;
+        let width = screen.width().saturating_sub(MESSAGE).min(LONGEST);
+        format!(
+            "  {} {} {} {} {} {}",
+            screen.sign(*tone),
+            fitted(self.name, name),
+            screen.paint(Tone::Quiet, &fitted(self.rules, rules)),
+            fitted(place, region),
+            screen.paint(*tone, &fitted(word, status)),
+            clipped(message, width)
+        )
+        .trim_end()
+        .to_owned()
+    }
+}
+
+fn face(object: &Value) -> Face {
+    let ready = condition(object, "Ready");
+    let text = |name: &str| ready.and_then(|ready| ready[name].as_str()).unwrap_or_default();
+    let (reason, verdict) = (text("reason"), kstatus(object));
+    let tone = match verdict {
+        KStatus::Current => Tone::Good,
+        KStatus::InProgress | KStatus::Terminating => Tone::Busy,
+        KStatus::Failed if matches!(reason, "ActionRequired" | "ConsentRequired") => Tone::Attention,
+        KStatus::Failed => Tone::Bad,
+    };
+    let region = object["status"]["dataLocation"]["region"].as_str().unwrap_or_default().to_owned();
+    // What belongs to an earlier generation says nothing about this one.
+    if ready.is_none() || object["status"]["observedGeneration"] != object["metadata"]["generation"] {
+        return Face { tone, region, status: "Applied".to_owned(), message: String::new() };
+    }
+    let drifted = condition(object, "InSync").is_some_and(|in_sync| in_sync["reason"] == "Drifted");
+    let lead = if drifted { "changed outside; " } else { "" };
+    Face { tone, region, status: reason.to_owned(), message: format!("{lead}{}", spoken(text("message"))) }
+}
+
+/// A message without what only a log needs: the id of the instance, and deadlines to the nanosecond.
+pub(crate) fn spoken(message: &str) -> String {
+    let mut said = message.to_owned();
+    while let Some(start) = said.find(" (instance ") {
+        let Some(length) = said.get(start..).and_then(|rest| rest.find(')')) else { break };
+        said.replace_range(start..=start + length, "");
+    }
+    let said = said.split(", until ").next().unwrap_or_default();
+    said.to_owned()
+}
