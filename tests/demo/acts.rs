@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::board::{Board, Row};
+use crate::board::{Board, Row, spoken};
 use crate::cast::{Character, old_consent};
 use crate::people::{attests, consents};
 use crate::screen::Tone;
@@ -32,7 +32,7 @@ async fn everybody_is_declared(stage: &mut Stage) -> anyhow::Result<()> {
     for Character { name, first, .. } in stage.cast.clone() {
         match (stage.apply(name).await?, first) {
             (Ok(()), Some(_)) => {}
-            (Err(message), None) => stage.board.refuse(name, rule(&message)),
+            (Err(message), None) => stage.refuse(name, rule(&message)),
             (Err(message), Some(_)) => bail!("the API server refuses {name}: {message}"),
             (Ok(()), None) => bail!("the API server accepts {name}, which it should refuse"),
         }
@@ -45,7 +45,7 @@ async fn everybody_is_declared(stage: &mut Stage) -> anyhow::Result<()> {
         let row = stage.board.row(name).with_context(|| format!("nothing is known of {name}"))?.clone();
         ensure!(first.is_none_or(|first| row.face.status == first), "{name} settles as {}", row.face.status);
         let what = explained(&row, why);
-        stage.screen.paragraph(&format!("  {name:<16} "), 2 + 17, &what);
+        stage.screen.paragraph(&format!("  {name:<15} "), 2 + 16, &what);
     }
     Ok(())
 }
@@ -111,7 +111,7 @@ async fn one_opts_out_and_returns(stage: &mut Stage) -> anyhow::Result<()> {
 async fn one_is_changed_outside(stage: &mut Stage) -> anyhow::Result<()> {
     stage.screen.heading(
         "4  Somebody opts fabrikam out in the portal",
-        "Nothing was declared. Here the operator looks every second, usually every hour, and sets it back once.",
+        "Nothing new is declared. The operator looks every second here, every hour elsewhere, and sets it back.",
     );
     stage.screen.blank();
     did(stage, "a Security Administrator of fabrikam clears the switch in the simulated portal");
@@ -131,9 +131,7 @@ async fn one_is_deprovisioned(stage: &mut Stage) -> anyhow::Result<()> {
     match stage.edit("northwind", json!({"desiredState": "Deprovisioned"})).await? {
         Ok(()) => bail!("the API server accepts a deprovisioning that nobody confirmed"),
         Err(message) => {
-            let (sign, word) = (stage.screen.sign(Tone::Bad), stage.screen.paint(Tone::Bad, "refused         "));
-            let indent = if stage.screen.is_live() { 2 + 2 + 17 } else { 0 };
-            stage.screen.paragraph(&format!("  {sign} {word} "), indent, &rule(&message));
+            stage.screen.step(Tone::Bad, "refused", &rule(&message));
         }
     }
     did(stage, "northwind declares Deprovisioned, and confirms it");
@@ -153,14 +151,15 @@ fn hand_off(stage: &mut Stage, name: &str) {
     stage.screen.say(&format!("  {asks} asks"));
     for (label, member) in [("who", "role"), ("where", "link"), ("what", "instructions"), ("proof", "verifiedBy")] {
         let label = stage.screen.paint(Tone::Quiet, &format!("{label:<6}"));
-        stage.screen.paragraph(&format!("    {label} "), 4 + 7, text(&action[member]));
+        stage.screen.paragraph(&format!("    {label} "), 4 + 7, &spoken(text(&action[member])));
     }
 }
 
 /// Somebody does something.
 fn did(stage: &mut Stage, what: &str) {
     let sign = stage.screen.sign(Tone::Act);
-    stage.screen.say(&format!("  {sign} {what}"));
+    let indent = 2 + stage.screen.sign_width() + 1;
+    stage.screen.paragraph(&format!("  {sign} "), indent, what);
 }
 
 /// A change of the spec that the API server must accept.

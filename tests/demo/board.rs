@@ -1,6 +1,7 @@
 //! What is known of each resource, and how it looks in one line.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -9,9 +10,7 @@ use crate::support::kstatus::{KStatus, kstatus};
 use crate::support::stage::condition;
 
 /// Widths of the columns before the message: name, rules, region, status.
-const COLUMNS: [usize; 4] = [16, 11, 7, 16];
-/// Where the message begins: margin, sign and columns.
-const MESSAGE: usize = 2 + 2 + 16 + 11 + 7 + 16 + 4;
+const COLUMNS: [usize; 4] = [15, 10, 6, 15];
 /// The longest message outside of a terminal.
 const LONGEST: usize = 220;
 
@@ -71,10 +70,10 @@ impl Board {
     }
 
     /// Shows that the API server refused the resource.
-    pub(crate) fn refuse(&mut self, name: &str, message: String) {
-        if let Some(row) = self.places.get(name).and_then(|place| self.rows.get_mut(*place)) {
-            row.face = Face { tone: Tone::Bad, region: String::new(), status: "refused".to_owned(), message };
-        }
+    pub(crate) fn refuse(&mut self, name: &str, message: String) -> Option<&Row> {
+        let row = self.places.get(name).and_then(|place| self.rows.get_mut(*place))?;
+        row.face = Face { tone: Tone::Bad, region: String::new(), status: "refused".to_owned(), message };
+        Some(row)
     }
 
     /// Takes in an object. The row, where it differs in more than its message.
@@ -98,7 +97,8 @@ impl Board {
     pub(crate) fn table(&self, screen: &Screen) -> Vec<String> {
         let [name, rules, region, status] = COLUMNS;
         let heads = format!(
-            "    {} {} {} {} {}",
+            "  {} {} {} {} {} {}",
+            " ".repeat(screen.sign_width()),
             fitted("TENANT", name),
             fitted("RULES", rules),
             fitted("REGION", region),
@@ -115,7 +115,8 @@ impl Row {
     pub(crate) fn line(&self, screen: &Screen) -> String {
         let [name, rules, region, status] = COLUMNS;
         let Face { tone, region: place, status: word, message } = &self.face;
-        let width = screen.width().saturating_sub(MESSAGE).min(LONGEST);
+        let before = 2 + screen.sign_width() + COLUMNS.iter().sum::<usize>() + COLUMNS.len() + 1;
+        let width = screen.width().saturating_sub(before).min(LONGEST);
         format!(
             "  {} {} {} {} {} {}",
             screen.sign(*tone),
@@ -145,18 +146,26 @@ fn face(object: &Value) -> Face {
     if ready.is_none() || object["status"]["observedGeneration"] != object["metadata"]["generation"] {
         return Face { tone, region, status: "Applied".to_owned(), message: String::new() };
     }
+    if let Some(role) = object["status"]["pendingActions"][0]["role"].as_str() {
+        return Face { tone, region, status: reason.to_owned(), message: format!("asks {}", spoken(role)) };
+    }
     let drifted = condition(object, "InSync").is_some_and(|in_sync| in_sync["reason"] == "Drifted");
     let lead = if drifted { "changed outside; " } else { "" };
     Face { tone, region, status: reason.to_owned(), message: format!("{lead}{}", spoken(text("message"))) }
 }
 
-/// A message without what only a log needs: the id of the instance, and deadlines to the nanosecond.
+/// A message without what only a log needs: ids of instances and roles, and deadlines to the nanosecond.
 pub(crate) fn spoken(message: &str) -> String {
-    let mut said = message.to_owned();
-    while let Some(start) = said.find(" (instance ") {
-        let Some(length) = said.get(start..).and_then(|rest| rest.find(')')) else { break };
-        said.replace_range(start..=start + length, "");
+    let mut said = String::new();
+    let mut rest = message;
+    while let Some((before, after)) = rest.split_once(" (") {
+        let Some((inside, following)) = after.split_once(')') else { break };
+        said.push_str(before);
+        if !inside.starts_with("instance ") && uuid::Uuid::parse_str(inside).is_err() {
+            let _ = write!(said, " ({inside})");
+        }
+        rest = following;
     }
-    let said = said.split(", until ").next().unwrap_or_default();
-    said.to_owned()
+    said.push_str(rest);
+    said.split(", until ").next().unwrap_or_default().to_owned()
 }

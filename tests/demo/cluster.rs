@@ -20,6 +20,7 @@ use threat_protection_operator::api::{CRD_NAME, ThreatProtectionTenant, custom_r
 
 use crate::cast::{BROKERED, MANUAL};
 use crate::screen::{Screen, Tone};
+use crate::support::control_plane::assets::{Tool, locate};
 use crate::support::control_plane::process::RunDirectory;
 use crate::support::control_plane::{ControlPlane, Options};
 use crate::support::stage::ACCOUNT;
@@ -50,10 +51,14 @@ impl Cluster {
         let directory = RunDirectory::create(OURS).context("cannot make a directory for the demonstration")?;
         let started = Instant::now();
         let Some(kubeconfig) = kubeconfig else {
+            // A first build tells by itself how it goes.
+            tokio::task::spawn_blocking(|| locate([Tool::Etcd, Tool::ApiServer])).await??;
+            let started = Instant::now();
+            screen.live(&["  starting a control plane …".to_owned()]);
             let plane = tokio::task::spawn_blocking(|| ControlPlane::start(Options::default())).await??;
             let (client, kubeconfig) = (plane.client().await?, plane.kubeconfig_path().to_owned());
             let version = client.apiserver_version().await.context("cannot ask kube-apiserver for its version")?;
-            let what = format!("kube-apiserver {} and etcd, two processes of their own", version.git_version);
+            let what = format!("kube-apiserver {} and etcd, each a process of its own", version.git_version);
             facts(screen, "control plane", &what, started);
             return Ok(Self { client, kubeconfig, plane: Some(plane), made_definition: false, directory });
         };
@@ -173,10 +178,11 @@ impl Cluster {
     }
 }
 
-/// One line about what was started, and how long it took.
+/// What was started, and how long it took.
 pub(crate) fn facts(screen: &mut Screen, name: &str, what: &str, started: Instant) {
-    let seconds = screen.paint(Tone::Quiet, &format!("({:.1} s)", started.elapsed().as_secs_f64()));
-    screen.say(&format!("  {name:<14} {what} {seconds}"));
+    let text = format!("{what} ({:.1} s)", started.elapsed().as_secs_f64());
+    let name = screen.paint(Tone::Quiet, &format!("{name:<13}"));
+    screen.paragraph(&format!("  {name}  "), 2 + 13 + 2, &text);
 }
 
 fn force() -> PatchParams {

@@ -94,6 +94,11 @@ impl Screen {
         if self.fancy { self.paint(tone, sign) } else { plain.to_owned() }
     }
 
+    /// How many characters a sign has.
+    pub(crate) fn sign_width(&self) -> usize {
+        if self.fancy { 1 } else { 4 }
+    }
+
     /// A line that stays.
     pub(crate) fn say(&mut self, line: &str) {
         self.erase();
@@ -108,8 +113,10 @@ impl Screen {
     /// The name of the whole, and what it is.
     pub(crate) fn title(&mut self, name: &str, what: &str) {
         self.blank();
-        let (name, what) = (self.paint(Tone::Strong, name), self.paint(Tone::Quiet, what));
-        self.say(&format!("{name}  {what}"));
+        let name = self.paint(Tone::Strong, name);
+        self.say(&name);
+        let what = self.paint(Tone::Quiet, what);
+        self.say(&what);
     }
 
     /// The heading of a part, and why it is worth seeing.
@@ -129,6 +136,14 @@ impl Screen {
             let lead = if index == 0 { label.to_owned() } else { " ".repeat(indent) };
             self.say(&format!("{lead}{line}"));
         }
+    }
+
+    /// A step that something has taken, in a word and a sentence.
+    pub(crate) fn step(&mut self, tone: Tone, word: &str, sentence: &str) {
+        // A step that has been told does not turn any more.
+        let sign = if self.fancy && tone == Tone::Busy { self.paint(tone, "·") } else { self.sign(tone) };
+        let word = self.paint(tone, &fitted(word, 15));
+        self.paragraph(&format!("  {sign} {word} "), 2 + self.sign_width() + 1 + 15 + 1, sentence);
     }
 
     /// Replaces the block at the bottom; nothing where lines cannot be drawn again.

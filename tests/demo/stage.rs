@@ -110,6 +110,13 @@ impl Stage {
         Ok(found.map(serde_json::to_value).transpose()?.unwrap_or_default())
     }
 
+    /// Shows that the API server refused a resource.
+    pub(crate) fn refuse(&mut self, name: &str, message: String) {
+        if let Some(row) = self.board.refuse(name, message) {
+            show_row(&mut self.screen, row);
+        }
+    }
+
     /// Shows the live table for a while.
     pub(crate) async fn show_for(&mut self, span: Duration) -> anyhow::Result<()> {
         let started = Instant::now();
@@ -133,13 +140,7 @@ impl Stage {
     /// One picture; where there are none, one line for each change.
     async fn show_table(&mut self, started: Instant, what: &str) -> anyhow::Result<()> {
         self.screen.live(&self.board.table(&self.screen));
-        self.look(started, what, |screen, row| {
-            if !screen.is_live() {
-                let line = row.line(screen);
-                screen.say(&line);
-            }
-        })
-        .await
+        self.look(started, what, show_row).await
     }
 
     /// Tells each step of one resource until its `Ready` has this reason for what is declared now.
@@ -205,11 +206,17 @@ impl Stage {
     }
 }
 
+/// A change, where there is no live table to show it.
+fn show_row(screen: &mut Screen, row: &Row) {
+    if !screen.is_live() {
+        let line = row.line(screen);
+        screen.say(&line);
+    }
+}
+
 /// One step of one resource.
 fn tell(screen: &mut Screen, row: &Row) {
-    let (sign, word) = (screen.sign(row.face.tone), screen.paint(row.face.tone, &format!("{:<16}", row.face.status)));
-    let indent = if screen.is_live() { 2 + 2 + 17 } else { 0 };
-    screen.paragraph(&format!("  {sign} {word} "), indent, &row.face.message);
+    screen.step(row.face.tone, &row.face.status, &row.face.message);
 }
 
 fn conditions(object: &Value) -> String {

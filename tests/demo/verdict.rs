@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::screen::{Tone, clipped, fitted};
+use crate::screen::{Tone, fitted};
 use crate::stage::Stage;
 use crate::support::kstatus::{KStatus, kstatus};
 
 /// Methods of the requests that change something.
 const CHANGES: [&str; 3] = ["PUT", "PATCH", "DELETE"];
-/// The widths of name, kstatus and journal.
-const COLUMNS: [usize; 3] = [16, 11, 52];
+/// The widths of name, kstatus and requests.
+const COLUMNS: [usize; 3] = [15, 10, 12];
 
 /// What must have become of a tenant.
 struct Promise {
@@ -30,25 +30,25 @@ const PROMISES: [Promise; 8] = [
     Promise {
         name: "contoso",
         kstatus: Some(KStatus::Current),
-        journal: &["made", "consent", "on in EU", "off", "consent", "on in EU"],
+        journal: &["instance", "consent", "on in EU", "off", "consent", "on in EU"],
         requests: [1, 2, 0],
     },
     Promise {
         name: "fabrikam",
         kstatus: Some(KStatus::Current),
-        journal: &["made", "on in US", "off by a person", "on in US"],
+        journal: &["instance", "on in US", "off by a person", "on in US"],
         requests: [1, 1, 0],
     },
     Promise {
         name: "northwind",
         kstatus: Some(KStatus::Current),
-        journal: &["made", "on in UK", "deprovisioned", "removed"],
+        journal: &["instance", "on in UK", "deprovisioned", "instance gone"],
         requests: [1, 0, 1],
     },
     Promise {
         name: "litware",
         kstatus: Some(KStatus::Current),
-        journal: &["made", "on in AU", "IdentityCloudApps linked"],
+        journal: &["instance", "on in AU", "IdentityCloudApps linked"],
         requests: [1, 1, 0],
     },
     Promise { name: "tailspin", kstatus: Some(KStatus::Failed), journal: &[], requests: [0, 0, 0] },
@@ -69,14 +69,15 @@ pub(crate) async fn judge(stage: &mut Stage) -> anyhow::Result<bool> {
         "What kubectl, Flux and Helm conclude from the stored objects, and what the simulator's journal says was done.",
     );
     stage.screen.blank();
-    let [name, verdict, journal] = COLUMNS;
+    let [name, verdict, requests] = COLUMNS;
     let heads = format!(
-        "    {} {} {} PUT PATCH DELETE",
+        "  {} {} {} {} JOURNAL OF THE TENANT",
+        " ".repeat(stage.screen.sign_width()),
         fitted("TENANT", name),
         fitted("KSTATUS", verdict),
-        fitted("JOURNAL OF THE TENANT", journal)
+        fitted("ASKED", requests),
     );
-    let heads = stage.screen.paint(Tone::Quiet, &clipped(&heads, stage.screen.width()));
+    let heads = stage.screen.paint(Tone::Quiet, &heads);
     stage.screen.say(&heads);
     let mut holds = true;
     for promise in &PROMISES {
@@ -104,31 +105,35 @@ async fn keeps(stage: &mut Stage, promise: &Promise) -> anyhow::Result<bool> {
     }
     let holds = verdict == promise.kstatus && journal == promise.journal && requests == promise.requests;
     let tone = if holds { Tone::Good } else { Tone::Bad };
-    let [width, wide, wider] = COLUMNS;
-    let [put, patch, delete] = requests.map(|count| if count == 0 { "·".to_owned() } else { count.to_string() });
-    let line = format!(
-        "  {} {} {} {} {put:>3} {patch:>5} {delete:>6}",
+    let [name, wide, wider] = COLUMNS;
+    let label = format!(
+        "  {} {} {} {} ",
         stage.screen.sign(tone),
-        fitted(promise.name, width),
+        fitted(promise.name, name),
         fitted(&named(verdict), wide),
-        fitted(&said(&journal), wider),
+        fitted(&asked(requests), wider),
     );
-    stage.screen.say(&line);
+    let indent = 2 + stage.screen.sign_width() + COLUMNS.iter().sum::<usize>() + COLUMNS.len() + 1;
+    stage.screen.paragraph(&label, indent, &said(&journal));
     if !holds {
-        let [put, patch, delete] = promise.requests;
         let journal: Vec<_> = promise.journal.iter().map(|effect| (*effect).to_owned()).collect();
-        let line = format!(
-            "promised: {}; {}; PUT {put} PATCH {patch} DELETE {delete}",
-            named(promise.kstatus),
-            said(&journal)
-        );
-        stage.screen.paragraph("      ", 6, &line);
+        let wanted = [named(promise.kstatus), asked(promise.requests), said(&journal)].join("; ");
+        stage.screen.paragraph("      promised: ", 16, &wanted);
     }
     Ok(holds)
 }
 
 fn named(verdict: Option<KStatus>) -> String {
     verdict.map_or_else(|| "not stored".to_owned(), |verdict| format!("{verdict:?}"))
+}
+
+/// Requests to create, to change, to delete, in words.
+fn asked(requests: [u64; 3]) -> String {
+    let named = requests.iter().zip(CHANGES).filter(|(count, _)| **count > 0);
+    let named: Vec<_> = named
+        .map(|(count, method)| if *count == 1 { method.to_owned() } else { format!("{count} {method}") })
+        .collect();
+    if named.is_empty() { "nothing".to_owned() } else { named.join(", ") }
 }
 
 fn said(journal: &[String]) -> String {
@@ -144,8 +149,8 @@ async fn effects(stage: &Stage, tenant: Option<&str>) -> anyhow::Result<Vec<Stri
 fn effect(entry: &Value) -> String {
     let detail = |name: &str| entry["detail"][name].as_str().unwrap_or_default();
     let what = match entry["effect"].as_str().unwrap_or_default() {
-        "instanceCreated" => "made".to_owned(),
-        "instanceDeleted" => "removed".to_owned(),
+        "instanceCreated" => "instance".to_owned(),
+        "instanceDeleted" => "instance gone".to_owned(),
         "consented" => "consent".to_owned(),
         "turnedOn" => format!("on in {}", detail("region")),
         "turnedOff" => "off".to_owned(),

@@ -45,12 +45,12 @@ impl World {
         for (home, broker) in [(BROKERED, Some(&announcement)), (MANUAL, None)] {
             processes.push((home, start_operator(cluster, home, broker).await?));
         }
-        facts(screen, "two operators", "under their shipped permissions: one for namespace", started);
-        screen.say(&format!(
-            "                 {}, with the broker; one for {}, without: there every step is a person's",
+        let what = format!(
+            "for namespace {} with the broker, for {} without: there every step is a person's",
             cluster.namespace(BROKERED),
             cluster.namespace(MANUAL)
-        ));
+        );
+        facts(screen, "two operators", &what, started);
         Ok(Self { simulator, announcement, processes })
     }
 
