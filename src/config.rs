@@ -50,6 +50,7 @@ use crate::remote::http::Url;
 mod broker;
 mod check;
 mod file;
+mod problems;
 
 #[cfg(test)]
 mod tests;
