@@ -29,7 +29,7 @@
 //!   retryInitialSeconds: 1
 //!   retryMaximumSeconds: 300
 //!   slowProbeSeconds: 1800
-//! controller: { concurrency: 16 }
+//! controller: { concurrency: 16 }   # watchNamespace: NAME looks at one namespace only
 //! probes: { listen: "0.0.0.0:8080" }
 //! ```
 //!
