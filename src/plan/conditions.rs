@@ -3,12 +3,14 @@
 use super::attestation;
 use super::deprovision;
 use super::desired::Desired;
-use super::enablement;
-use super::integrations;
-use super::planner::{self, Plan, Until, Waiting};
+use super::evidence;
+use super::planned::{Plan, Until, Waiting};
+use super::planner;
 use super::reading::{Reading, Source, Why};
 use super::region;
+use super::restraint;
 use super::situation::{Permit, Situation};
+use super::step::progress_reason;
 use super::verdict::Verdict;
 use crate::api::{ConditionType, DesiredState, Reason, TriState};
 
@@ -58,7 +60,7 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
         return Verdict::new(state, waiting.reason, waiting.message.clone());
     }
     if let Some(step) = plan.steps.first() {
-        return Verdict::new(state, enablement::progress_reason(step.change.name()), step.to_string());
+        return Verdict::new(state, progress_reason(step.change.name()), step.to_string());
     }
     if situation.subject.is_deleting {
         return Verdict::not(Reason::Deleting, "the resource is being deleted");
@@ -106,7 +108,7 @@ fn word(reading: &Reading<bool>) -> &'static str {
 
 /// The best known reading of the service: what was read in this pass, else what is remembered and has not lapsed.
 pub(super) fn best_service(situation: &Situation) -> Reading<bool> {
-    let fresh = enablement::service(situation);
+    let fresh = evidence::service(situation);
     let Reading::Unknown { why } = fresh else { return fresh };
     let Ok(desired) = &situation.desired else { return fresh };
     match situation.memory.service() {
@@ -197,7 +199,7 @@ fn region_pinned(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdi
     if desired.state != DesiredState::Enabled {
         return Verdict::not_needed(format!("not needed while {}", desired.state));
     }
-    if enablement::service(situation).is_true() {
+    if evidence::service(situation).is_true() {
         return not_asked("nobody says where the data is: attest DataLocation");
     }
     not_asked("Microsoft chooses the region, and it cannot be changed afterwards")
@@ -257,7 +259,7 @@ fn why_off(situation: &Situation, desired: &Desired, plan: &Plan) -> Reason {
         DesiredState::Disabled => Reason::Disabled,
         DesiredState::Deprovisioned if plan.is_settled() => Reason::Deprovisioned,
         DesiredState::Deprovisioned => Reason::Deprovisioning,
-        DesiredState::Enabled if enablement::changed_outside(situation, DesiredState::Enabled) => Reason::Drifted,
+        DesiredState::Enabled if restraint::changed_outside(situation, DesiredState::Enabled) => Reason::Drifted,
         DesiredState::Enabled => match stored {
             Some(kept @ (Reason::Disabled | Reason::Deprovisioned)) => kept,
             _ => Reason::Enabling,
@@ -280,7 +282,7 @@ fn integrated(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
         .integrations
         .iter()
         .filter_map(|(name, wish)| {
-            let reading = integrations::link(situation, desired, name, wish.kind);
+            let reading = evidence::link(situation, desired, name, wish.kind);
             (reading.value() != Some(&wish.state)).then(|| match reading.value() {
                 Some(state) => format!("{name} is {state}, declared {}", wish.state),
                 None => format!("{name} is not known, declared {}", wish.state),
@@ -311,9 +313,9 @@ fn in_sync(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict {
     }
     let repairs: Vec<_> = plan.steps.iter().filter_map(|step| step.change.repairs()).collect();
     let contended = plan.waiting.iter().any(|waiting| waiting.reason == Reason::Contended);
-    let opted_out = enablement::service(situation).is_false()
+    let opted_out = evidence::service(situation).is_false()
         && desired.state == DesiredState::Enabled
-        && enablement::changed_outside(situation, DesiredState::Enabled);
+        && restraint::changed_outside(situation, DesiredState::Enabled);
     if !repairs.is_empty() || contended || opted_out {
         return Verdict::not(Reason::Drifted, "the tenant was changed outside and differs from the spec");
     }
@@ -325,6 +327,6 @@ fn in_sync(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict {
     }
     let reason = first(plan)
         .map(|waiting| waiting.reason)
-        .or_else(|| plan.steps.first().map(|step| enablement::progress_reason(step.change.name())));
+        .or_else(|| plan.steps.first().map(|step| progress_reason(step.change.name())));
     Verdict::not(reason.unwrap_or(Reason::Progressing), "the tenant is not yet as declared")
 }

@@ -3,11 +3,11 @@
 use jiff::SignedDuration;
 
 use super::attestation;
-use super::desired::Desired;
+use super::evidence;
 use super::failure::ErrorClass;
 use super::observed::Progress;
 use super::operation;
-use super::planner::{Plan, Until};
+use super::planned::{Plan, Until};
 use super::situation::{Permit, Situation};
 use super::step::Outcome;
 use crate::api::Reason;
@@ -39,24 +39,10 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
     } else if plan.waiting.iter().any(|waiting| waiting.reason == Reason::ProviderRejected) {
         spread(capabilities.slow_probe, jitter)
     } else {
-        spread(resync(situation, desired), jitter)
+        spread(situation.resync(desired), jitter)
     };
     let change = attestation::next_change(desired, situation.now).map(|time| time.duration_since(situation.now));
     change.map_or(usual, |change| usual.min(change)).max(FLOOR)
-}
-
-/// Time between two looks at a tenant that is as declared, within the administrator's bounds.
-#[must_use]
-pub(super) fn resync(situation: &Situation, desired: &Desired) -> SignedDuration {
-    let (least, most) = situation.capabilities.resync;
-    desired.resync.max(least).min(most)
-}
-
-/// Time to wait before the other side may be asked at all, because it said so.
-#[must_use]
-pub fn hold_back(recent: &super::situation::Recent, now: jiff::Timestamp) -> Option<SignedDuration> {
-    let until = recent.throttled_until?;
-    (now < until).then(|| until.duration_since(now))
 }
 
 fn poll(situation: &Situation, outcome: Option<&Outcome>) -> Option<SignedDuration> {
@@ -64,12 +50,12 @@ fn poll(situation: &Situation, outcome: Option<&Outcome>) -> Option<SignedDurati
         (Some(Outcome::InProgress { poll_after, .. }), _) => *poll_after,
         (_, Some(Progress::InProgress { retry_after })) => *retry_after,
         _ => {
-            let goes_on = operation::current(situation)
+            let goes_on = evidence::operation(situation)
                 .is_some_and(|operation| operation::is_open(&operation) && operation.accept_time.is_some());
             return goes_on.then_some(situation.capabilities.poll);
         }
     };
-    let timed_out = operation::current(situation).is_some_and(|operation| operation::has_failed(&operation));
+    let timed_out = evidence::operation(situation).is_some_and(|operation| operation::has_failed(&operation));
     if timed_out {
         return Some(situation.capabilities.slow_probe);
     }

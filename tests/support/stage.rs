@@ -359,7 +359,7 @@ async fn create_namespace(client: &Client, name: &str) {
     Api::all(client.clone()).create(&PostParams::default(), &namespace).await.expect("the namespace is created");
 }
 
-/// The ServiceAccount and the ClusterRole of `deploy/base`, bound for this namespace's account.
+/// The ServiceAccount and the `ClusterRole` of `deploy/base`, bound for this namespace's account.
 async fn create_account(client: &Client, namespace: &str) {
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     let account = serde_json::from_value(json!({"metadata": {"name": ACCOUNT}})).expect("an account");

@@ -4,5 +4,6 @@ mod deletion;
 mod fixture;
 mod handoffs;
 mod laws;
+mod links;
 mod policies;
 mod transitions;
