@@ -30,6 +30,7 @@ pub(crate) struct Arguments {
 
 /// Options of Rust's test programs. Those that only change how tests run or look are taken and ignored.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line, and not ours")]
 struct Harness {
     #[arg(hide = true)]
     filters: Vec<String>,
@@ -79,6 +80,12 @@ pub(crate) enum Wish {
 }
 
 impl Arguments {
+    /// The list of tests, which is short; with its sum, unless only the names are wanted.
+    pub(crate) fn list(&self) -> String {
+        let is_terse = self.harness.format.as_deref() == Some("terse");
+        format!("{NAME}: test\n{}", if is_terse { "" } else { "\n1 test, 0 benchmarks\n" })
+    }
+
     /// What is asked for, as a test program understands it.
     pub(crate) fn wish(&self) -> Wish {
         let Harness { filters, list, exact, ignored, skip, bench, .. } = &self.harness;

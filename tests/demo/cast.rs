@@ -33,8 +33,8 @@ pub(crate) struct Character {
 }
 
 /// A broker that works for some polls, a second each.
-fn slowly(polls: u32) -> Option<Value> {
-    Some(json!({"mode": {"async": {"polls": polls, "retryAfterSeconds": 1}}}))
+fn slowly(polls: u32) -> Value {
+    json!({"mode": {"async": {"polls": polls, "retryAfterSeconds": 1}}})
 }
 
 /// A consent of the days of the welcome page.
@@ -66,7 +66,7 @@ fn with_broker() -> Vec<Character> {
                 "displayName": "Contoso", "experience": "WelcomePage", "automaticRegion": "US",
                 "services": ["Endpoint", "Office365", "Identity", "CloudApps"],
             }),
-            broker: slowly(2),
+            broker: Some(slowly(2)),
             spec: json!({
                 "experience": "WelcomePage",
                 "dataLocation": {"region": "EU"},
@@ -84,7 +84,7 @@ fn with_broker() -> Vec<Character> {
                 "displayName": "Fabrikam", "experience": "SettingsPage", "automaticRegion": "US",
                 "services": ["Office365"], "roles": ["SecurityAdministrator"],
             }),
-            broker: slowly(1),
+            broker: Some(slowly(1)),
             spec: json!({"experience": "SettingsPage"}),
             first: Some("Enabled"),
             why: "nobody chose a region, so Microsoft did, and the operator has pinned what came of it",
@@ -98,7 +98,7 @@ fn with_broker() -> Vec<Character> {
                 "displayName": "Northwind Traders", "experience": "SettingsPage", "automaticRegion": "US",
                 "services": ["Endpoint"], "endpointRegion": "UK",
             }),
-            broker: slowly(3),
+            broker: Some(slowly(3)),
             spec: json!({"experience": "SettingsPage"}),
             first: Some("Enabled"),
             why: "its Defender ATP already keeps its data there, and the service follows",

@@ -1,6 +1,6 @@
 //! The cluster of the demonstration: a control plane of its own, or one that somebody lends.
 //!
-//! Each operator gets a namespace, a ServiceAccount and the ClusterRole that is shipped, and nothing else. A borrowed
+//! Each operator gets a namespace, an account and the cluster role that is shipped, and nothing else. A borrowed
 //! cluster is left as it was found.
 
 use std::path::{Path, PathBuf};
@@ -103,7 +103,7 @@ impl Cluster {
         self.wait_until_served().await
     }
 
-    /// Binds the shipped ClusterRole, under a name of ours, to both accounts.
+    /// Binds the shipped cluster role, under a name of ours, to both accounts.
     async fn grant(&self) -> anyhow::Result<()> {
         let shipped = include_str!("../../deploy/base/rbac.yaml").split("\n---\n").map(serde_yaml::from_str::<Value>);
         let documents = shipped.collect::<Result<Vec<_>, _>>()?;

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     // Nobody may be reading; that is no reason to fail.
     match arguments.wish() {
         Wish::List => {
-            let _ = writeln!(output, "demo: test\n\n1 test, 0 benchmarks");
+            let _ = write!(output, "{}", arguments.list());
             return ExitCode::SUCCESS;
         }
         Wish::Nothing => return ExitCode::SUCCESS,

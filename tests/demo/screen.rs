@@ -50,9 +50,9 @@ impl Screen {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let (height, width) = size();
         let fancy = !plain && !dumb && !no_colour && height >= LEAST_HEIGHT && std::io::stdout().is_terminal();
-        let mut screen = Self { fancy, width, drawn: 0, frame: 0 };
+        let screen = Self { fancy, width, drawn: 0, frame: 0 };
         if fancy {
-            screen.put("\x1b[?25l");
+            put("\x1b[?25l");
         }
         screen
     }
@@ -102,7 +102,7 @@ impl Screen {
     /// A line that stays.
     pub(crate) fn say(&mut self, line: &str) {
         self.erase();
-        self.put(&format!("{line}\n"));
+        put(&format!("{line}\n"));
     }
 
     /// An empty line.
@@ -153,7 +153,7 @@ impl Screen {
         }
         self.erase();
         self.frame = self.frame.wrapping_add(1);
-        self.put(&lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+        put(&lines.iter().fold(String::new(), |text, line| text + line + "\n"));
         self.drawn = lines.len();
     }
 
@@ -164,24 +164,24 @@ impl Screen {
 
     fn erase(&mut self) {
         if self.drawn > 0 {
-            self.put(&format!("\x1b[{}A\x1b[J", self.drawn));
+            put(&format!("\x1b[{}A\x1b[J", self.drawn));
             self.drawn = 0;
         }
-    }
-
-    fn put(&mut self, text: &str) {
-        let mut output = std::io::stdout().lock();
-        // A reader that has gone away is no reason to leave the story unfinished: the exit code still counts.
-        let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         if self.fancy {
-            self.put("\x1b[?25h");
+            put("\x1b[?25h");
         }
     }
+}
+
+fn put(text: &str) {
+    let mut output = std::io::stdout().lock();
+    // A reader that has gone away is no reason to leave the story unfinished: the exit code still counts.
+    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
 }
 
 /// Rows and columns of the terminal.

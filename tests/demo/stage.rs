@@ -22,7 +22,7 @@ use crate::support::stage::condition;
 use crate::world::World;
 
 /// The longest wait for anything that should take seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two pictures of the live table.
 const FRAME: Duration = Duration::from_millis(90);
 
