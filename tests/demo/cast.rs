@@ -49,6 +49,7 @@ pub(crate) fn cast() -> Vec<Character> {
     cast.extend(without_broker());
     for character in &mut cast {
         character.spec["tenantId"] = character.tenant.into();
+        character.seed["roles"] = json!(["GlobalAdministrator", "SecurityAdministrator"]);
     }
     cast
 }
@@ -82,7 +83,7 @@ fn with_broker() -> Vec<Character> {
             rules: "June 2020",
             seed: json!({
                 "displayName": "Fabrikam", "experience": "SettingsPage", "automaticRegion": "US",
-                "services": ["Office365"], "roles": ["SecurityAdministrator"],
+                "services": ["Office365"],
             }),
             broker: Some(slowly(1)),
             spec: json!({"experience": "SettingsPage"}),
@@ -169,7 +170,7 @@ fn without_broker() -> Vec<Character> {
             rules: "June 2020",
             seed: json!({
                 "displayName": "Wingtip Toys", "experience": "SettingsPage", "automaticRegion": "EU",
-                "services": ["Office365"], "roles": ["SecurityAdministrator"],
+                "services": ["Office365"],
             }),
             broker: None,
             spec: json!({"experience": "SettingsPage"}),

@@ -8,27 +8,27 @@ use crate::support::control_plane::assets::{Tool, locate};
 
 /// One order for each act of the control port, and what it does.
 const ORDERS: [(&str, &str, &str); 9] = [
-    ("fabrikam", r#"{"act": "optOut", "as": "SecurityAdministrator"}"#, "somebody opts out in Settings"),
-    ("fabrikam", r#"{"act": "turnOn", "as": "SecurityAdministrator"}"#, "somebody turns it on there"),
-    ("wingtip", r#"{"act": "openPortal", "as": "SecurityAdministrator"}"#, "a visit, which may turn it on by itself"),
-    (
-        "contoso",
-        r#"{"act": "chooseRegion", "region": "EU", "as": "GlobalAdministrator"}"#,
-        "a choice on the welcome page",
-    ),
-    (
-        "contoso",
-        r#"{"act": "consent", "grantedBy": "me", "grantedOn": "2026-01-01", "as": "GlobalAdministrator"}"#,
-        "consent on the welcome page",
-    ),
+    ("fabrikam", r#"{"act": "optOut", "as": "SecurityAdministrator"}"#, "in Settings; a second time within a day"),
+    ("fabrikam", r#"{"act": "turnOn", "as": "SecurityAdministrator"}"#, "in Settings"),
+    ("woodgrove", r#"{"act": "openPortal", "as": "SecurityAdministrator"}"#, "which today turns it on"),
+    ("woodgrove", r#"{"act": "supportOptOut"}"#, "support turns it off again"),
     (
         "litware",
         r#"{"act": "setLink", "type": "IdentityCloudApps", "state": "Unlinked", "as": "SecurityAdministrator"}"#,
-        "somebody clears the link",
+        "is set back",
     ),
-    ("northwind", r#"{"act": "supportProvision", "region": "UK"}"#, "support turns it on"),
-    ("woodgrove", r#"{"act": "supportOptOut"}"#, "support turns it off"),
     ("litware", r#"{"act": "supportDeprovision"}"#, "support removes it"),
+    ("northwind", r#"{"act": "supportProvision", "region": "UK"}"#, "support turns it on again"),
+    (
+        "adventure_works",
+        r#"{"act": "chooseRegion", "region": "EU", "as": "SecurityAdministrator"}"#,
+        "on the welcome page",
+    ),
+    (
+        "adventure_works",
+        r#"{"act": "consent", "grantedBy": "me", "grantedOn": "2020-03-16", "as": "SecurityAdministrator"}"#,
+        "there too",
+    ),
 ];
 
 /// Says how to reach the cluster and the simulated tenants.
@@ -53,7 +53,7 @@ pub(crate) async fn explain(stage: &mut Stage, cluster: &Cluster) -> anyhow::Res
     lines.extend(stage.cast.iter().map(|character| format!("{}={}", shell(character.name), character.tenant)));
     let control = stage.world.announcement.control_url.trim_end_matches('/').to_owned();
     lines.push(format!("act() {{ curl -sS {control}/tenants/$1/acts -d \"$2\"; }}"));
-    lines.extend(ORDERS.map(|(name, order, what)| format!("act ${} '{order}'   # {what}", shell(name))));
+    lines.extend(ORDERS.map(|(name, order, what)| format!("act ${name} '{order}'   # {what}")));
     lines.push(format!("curl -sS {control}/tenants/$fabrikam   # what the portal of fabrikam shows"));
     lines.push(format!("curl -sS {control}/journal             # everything that ever happened"));
     print(stage, &lines);
