@@ -32,6 +32,14 @@ pub(crate) const TEAM: &str = "platform-team";
 /// The longest wait for the definition to be served.
 const SERVED_WITHIN: Duration = Duration::from_secs(30);
 
+/// What was not there before us.
+#[derive(Debug, Default)]
+struct Made {
+    definition: bool,
+    namespaces: Vec<String>,
+    grants: bool,
+}
+
 /// A cluster to which we are administrators.
 pub(crate) struct Cluster {
     /// As an administrator.
@@ -40,7 +48,7 @@ pub(crate) struct Cluster {
     pub(crate) kubeconfig: PathBuf,
     // Dropped before the directory.
     plane: Option<ControlPlane>,
-    made_definition: bool,
+    made: Made,
     /// For logs, kubeconfigs and the state of the simulator.
     pub(crate) directory: RunDirectory,
 }
@@ -60,7 +68,7 @@ impl Cluster {
             let version = client.apiserver_version().await.context("cannot ask kube-apiserver for its version")?;
             let what = format!("kube-apiserver {} and etcd, each a process of its own", version.git_version);
             facts(screen, "control plane", &what, started);
-            return Ok(Self { client, kubeconfig, plane: Some(plane), made_definition: false, directory });
+            return Ok(Self { client, kubeconfig, plane: Some(plane), made: Made::default(), directory });
         };
         let kubeconfig = std::path::absolute(kubeconfig)?;
         let mut config = Config::from_custom_kubeconfig(read(&kubeconfig)?, &KubeConfigOptions::default()).await?;
@@ -68,7 +76,7 @@ impl Cluster {
         let (server, client) = (config.cluster_url.to_string(), Client::try_from(config)?);
         let version = client.apiserver_version().await.with_context(|| format!("cannot reach {server}"))?;
         facts(screen, "cluster", &format!("{server}, Kubernetes {}", version.git_version), started);
-        Ok(Self { client, kubeconfig, plane: None, made_definition: false, directory })
+        Ok(Self { client, kubeconfig, plane: None, made: Made::default(), directory })
     }
 
     /// Whether the cluster was there before us.
@@ -85,16 +93,19 @@ impl Cluster {
     pub(crate) async fn prepare(&mut self) -> anyhow::Result<()> {
         let definitions: Api<CustomResourceDefinition> = Api::all(self.client.clone());
         if definitions.get_opt(CRD_NAME).await?.is_none() {
-            self.made_definition = true;
+            self.made.definition = true;
             let definition = custom_resource_definition();
             definitions.patch(CRD_NAME, &force(), &Patch::Apply(&definition)).await?;
         }
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         for home in [BROKERED, MANUAL] {
             let name = self.namespace(home);
+            if namespaces.get_opt(&name).await?.is_some() {
+                bail!("there is a namespace {name} already, perhaps from an earlier demonstration: delete it first");
+            }
             let namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
-            let made = namespaces.create(&PostParams::default(), &namespace).await;
-            made.with_context(|| format!("cannot make namespace {name}; if it is there already, delete it first"))?;
+            namespaces.create(&PostParams::default(), &namespace).await?;
+            self.made.namespaces.push(name.clone());
             let account = serde_json::from_value(json!({"metadata": {"name": ACCOUNT}}))?;
             let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &name);
             accounts.create(&PostParams::default(), &account).await?;
@@ -104,7 +115,8 @@ impl Cluster {
     }
 
     /// Binds the shipped cluster role, under a name of ours, to both accounts.
-    async fn grant(&self) -> anyhow::Result<()> {
+    async fn grant(&mut self) -> anyhow::Result<()> {
+        self.made.grants = true;
         let shipped = include_str!("../../deploy/base/rbac.yaml").split("\n---\n").map(serde_yaml::from_str::<Value>);
         let documents = shipped.collect::<Result<Vec<_>, _>>()?;
         let role = documents.into_iter().find(|document| document["kind"] == "ClusterRole");
@@ -166,12 +178,14 @@ impl Cluster {
             return Ok(());
         }
         let now = DeleteParams::default();
-        for home in [BROKERED, MANUAL] {
-            gone(Api::<Namespace>::all(self.client.clone()).delete(&self.namespace(home), &now).await)?;
+        for namespace in &self.made.namespaces {
+            gone(Api::<Namespace>::all(self.client.clone()).delete(namespace, &now).await)?;
         }
-        gone(Api::<ClusterRoleBinding>::all(self.client.clone()).delete(OURS, &now).await)?;
-        gone(Api::<ClusterRole>::all(self.client.clone()).delete(OURS, &now).await)?;
-        if self.made_definition {
+        if self.made.grants {
+            gone(Api::<ClusterRoleBinding>::all(self.client.clone()).delete(OURS, &now).await)?;
+            gone(Api::<ClusterRole>::all(self.client.clone()).delete(OURS, &now).await)?;
+        }
+        if self.made.definition {
             gone(Api::<CustomResourceDefinition>::all(self.client.clone()).delete(CRD_NAME, &now).await)?;
         }
         Ok(())

@@ -93,7 +93,13 @@ async fn play(arguments: &Arguments) -> ExitCode {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "\n{error:#}");
+    // Some errors tell their cause themselves, and hand it out once more.
+    let whole = error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+        "" => cause,
+        told if told.contains(&cause) => told.to_owned(),
+        told => format!("{told}: {cause}"),
+    });
+    let _ = writeln!(std::io::stderr(), "\n{whole}");
     ExitCode::FAILURE
 }
 
