@@ -190,12 +190,19 @@ impl Stage {
         Ok(())
     }
 
-    /// Says why the story could not go on: conditions of what has not settled, and the operators' last words.
+    /// Says why the story could not go on.
     pub(crate) async fn explain(&mut self, error: &anyhow::Error) {
         self.screen.blank();
         let sign = self.screen.sign(Tone::Bad);
         self.screen.say(&format!("{sign} the story cannot go on: {error:#}"));
-        for name in self.cast.iter().map(|character| character.name).collect::<Vec<_>>() {
+        let unsettled: Vec<_> =
+            self.board.rows().filter(|row| row.face.tone != Tone::Good).map(|row| row.name).collect();
+        self.account_for(&unsettled).await;
+    }
+
+    /// The conditions of these resources, and the last words of both operators.
+    pub(crate) async fn account_for(&mut self, names: &[&str]) {
+        for name in names {
             let stored = self.stored(name).await.unwrap_or_default();
             self.screen.say(&format!("\n{name}: {}", conditions(&stored)));
         }

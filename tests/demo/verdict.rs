@@ -79,9 +79,11 @@ pub(crate) async fn judge(stage: &mut Stage) -> anyhow::Result<bool> {
     );
     let heads = stage.screen.paint(Tone::Quiet, &heads);
     stage.screen.say(&heads);
-    let mut holds = true;
+    let mut broken = Vec::new();
     for promise in &PROMISES {
-        holds &= keeps(stage, promise).await?;
+        if !keeps(stage, promise).await? {
+            broken.push(promise.name);
+        }
     }
     let (entries, requests) = totals(stage).await?;
     let promised = PROMISES.iter().map(|promise| promise.journal.len()).sum::<usize>();
@@ -91,7 +93,11 @@ pub(crate) async fn judge(stage: &mut Stage) -> anyhow::Result<bool> {
         check(stage, requests == asked, &format!("nothing else was asked of the broker: {asked} changes in all")),
         regions(stage).await?,
     ];
-    Ok(holds && all.into_iter().all(|holds| holds))
+    let holds = broken.is_empty() && all.into_iter().all(|holds| holds);
+    if !holds {
+        stage.account_for(&broken).await;
+    }
+    Ok(holds)
 }
 
 async fn keeps(stage: &mut Stage, promise: &Promise) -> anyhow::Result<bool> {

@@ -12,6 +12,8 @@ use crate::support::control_plane::process::Process;
 use crate::support::simulator::Simulator;
 use crate::support::stage::{Announcement, Configuration, PROGRAM};
 
+/// The name of the process that is no operator.
+const SIMULATOR: &str = "simulator";
 /// The longest wait for the simulator to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Proxies of the environment cannot reach the loopback.
@@ -40,7 +42,7 @@ impl World {
         }
         let what = format!("a service broker, and {} tenants that live by Microsoft's rules", cast.len());
         facts(screen, "simulator", &what, started);
-        let mut processes = vec![("simulator", process)];
+        let mut processes = vec![(SIMULATOR, process)];
         let started = Instant::now();
         for (home, broker) in [(BROKERED, Some(&announcement)), (MANUAL, None)] {
             processes.push((home, start_operator(cluster, home, broker).await?));
@@ -58,7 +60,8 @@ impl World {
     pub(crate) fn casualty(&mut self) -> Option<String> {
         self.processes.iter_mut().find_map(|(name, process)| {
             let status = process.ended().ok().flatten()?;
-            Some(format!("the process {name} ended ({status}); its last words:\n{}", process.last_words()))
+            let what = if *name == SIMULATOR { SIMULATOR.to_owned() } else { format!("operator of {name}") };
+            Some(format!("the {what} ended ({status}); its last words:\n{}", process.last_words()))
         })
     }
 
