@@ -1,5 +1,6 @@
 //! A situation after a step: what came of it, as the next plan and report see it.
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::evidence;
@@ -73,6 +74,11 @@ impl Situation {
         }
     }
 
+    /// However long the other side asks us to wait, the resource is looked at again after its own resync.
+    fn bounded_wait(&self, until: Timestamp) -> Timestamp {
+        self.desired.as_ref().map_or(until, |desired| until.min(self.now + desired.resync))
+    }
+
     /// What this process should remember after the pass.
     #[must_use]
     pub fn recent_after(&self) -> Recent {
@@ -82,7 +88,7 @@ impl Situation {
                 recent.failing_since = recent.failing_since.or(Some(self.now));
                 recent.failures = recent.failures.saturating_add(1);
                 recent.throttled_until = match failure.class {
-                    ErrorClass::Throttled { until } => until,
+                    ErrorClass::Throttled { until } => until.map(|until| self.bounded_wait(until)),
                     _ => None,
                 };
             }

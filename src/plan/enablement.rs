@@ -16,16 +16,8 @@ use crate::api::{DesiredState, OperationParameters, StepName};
 /// Plans towards on, from a tenant that is off or not known to be on.
 pub(super) fn turn_on(situation: &Situation, desired: &Desired, plan: &mut Plan) {
     let present = evidence::instance(situation);
-    if situation.capabilities.has_broker {
-        if present.why() == Some(Why::ReadFailed) {
-            return plan.wait(Waiting::for_provider(situation));
-        }
-        if let Some(waiting) = restraint::operation_forbids(situation, StepName::Enable, present.is_true()) {
-            return plan.wait(waiting);
-        }
-    }
     let outside = restraint::changed_outside(situation, DesiredState::Enabled);
-    if let Some(waiting) = restraint::contended(situation, SERVICE, outside) {
+    if let Some(waiting) = forbidden(situation, StepName::Enable, outside) {
         return plan.wait(waiting);
     }
     let gates = [consent::gate(situation, desired, outside, present.is_true()), region::gate(situation, desired)];
@@ -43,6 +35,21 @@ pub(super) fn turn_on(situation: &Situation, desired: &Desired, plan: &mut Plan)
         let hand_off = handoff::turn_on(desired, pins);
         plan.hand_over(Step { change, by: StepActor::Person(hand_off), why: why.to_owned() });
     }
+}
+
+/// What keeps the service from being switched either way now.
+fn forbidden(situation: &Situation, step: StepName, outside: bool) -> Option<Waiting> {
+    if situation.capabilities.has_broker {
+        let present = evidence::instance(situation);
+        if present.why() == Some(Why::ReadFailed) {
+            return Some(Waiting::for_provider(situation));
+        }
+        let by_operation = restraint::operation_forbids(situation, step, present.is_true());
+        if by_operation.is_some() {
+            return by_operation;
+        }
+    }
+    restraint::contended(situation, SERVICE, outside)
 }
 
 fn enable_request(situation: &Situation, desired: &Desired, is_present: bool) -> BrokerRequest {
@@ -78,16 +85,8 @@ fn enable_request(situation: &Situation, desired: &Desired, is_present: bool) ->
 /// Plans towards opted out, from a tenant that is on.
 pub(super) fn turn_off(situation: &Situation, desired: &Desired, plan: &mut Plan) {
     let present = evidence::instance(situation);
-    if situation.capabilities.has_broker {
-        if present.why() == Some(Why::ReadFailed) {
-            return plan.wait(Waiting::for_provider(situation));
-        }
-        if let Some(waiting) = restraint::operation_forbids(situation, StepName::Disable, present.is_true()) {
-            return plan.wait(waiting);
-        }
-    }
     let outside = restraint::changed_outside(situation, DesiredState::Disabled);
-    if let Some(waiting) = restraint::contended(situation, SERVICE, outside) {
+    if let Some(waiting) = forbidden(situation, StepName::Disable, outside) {
         return plan.wait(waiting);
     }
     let change = Change::Disable { is_repair: outside };

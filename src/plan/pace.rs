@@ -64,10 +64,11 @@ fn poll(situation: &Situation, outcome: Option<&Outcome>) -> Option<SignedDurati
 
 fn after_failure(situation: &Situation, class: ErrorClass, jitter: f64) -> SignedDuration {
     let (first, most) = situation.capabilities.retry;
+    let longest = situation.desired.as_ref().map_or(most, |desired| desired.resync);
     let doublings = situation.recent.failures.min(20);
     let backed_off = first.saturating_mul(1_i32.checked_shl(doublings).unwrap_or(i32::MAX)).min(most);
     let delay = match class {
-        ErrorClass::Throttled { until: Some(until) } => until.duration_since(situation.now).max(first),
+        ErrorClass::Throttled { until: Some(until) } => until.duration_since(situation.now).min(longest).max(first),
         ErrorClass::Throttled { until: None } => backed_off.max(first.saturating_mul(5)).min(most),
         ErrorClass::Auth | ErrorClass::Permission => most,
         ErrorClass::Invalid => situation.capabilities.slow_probe,

@@ -5,5 +5,6 @@ mod fixture;
 mod handoffs;
 mod laws;
 mod links;
+mod pacing;
 mod policies;
 mod transitions;
