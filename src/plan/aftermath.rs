@@ -22,6 +22,7 @@ impl Situation {
     pub fn after(mut self, step: &Step, outcome: &Outcome, observed: Option<Observed>) -> Self {
         let StepActor::Broker(request) = &step.by else { return self };
         let before = evidence::operation(&self);
+        let is_read_again = observed.is_some();
         if let Some(observed) = observed {
             self.observed = observed;
         }
@@ -53,6 +54,10 @@ impl Situation {
                     return self;
                 }
             }
+        }
+        if !is_read_again {
+            // What was read is about the operation before this one, which is over.
+            self.observed.progress = None;
         }
         self.memory.set_operation(Some(operation));
         self

@@ -5,6 +5,7 @@ mod fixture;
 mod handoffs;
 mod laws;
 mod links;
+mod operations;
 mod pacing;
 mod policies;
 mod transitions;
