@@ -7,6 +7,7 @@ use super::evidence;
 use super::failure::ErrorClass;
 use super::observed::Observed;
 use super::operation;
+use super::report;
 use super::situation::{Recent, Situation};
 use super::step::{Outcome, Step, StepActor};
 use crate::api::{Operation, OperationResult, StepName};
@@ -21,6 +22,9 @@ impl Situation {
     #[must_use]
     pub fn after(mut self, step: &Step, outcome: &Outcome, observed: Option<Observed>) -> Self {
         let StepActor::Broker(request) = &step.by else { return self };
+        // Where the broker does not show it, only an ended operation tells what it brought about, and a new one is about
+        // to take its place.
+        self.memory = report::learnt(&self);
         let before = evidence::operation(&self);
         let is_read_again = observed.is_some();
         if let Some(observed) = observed {

@@ -208,6 +208,10 @@ fn region_pinned(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdi
 fn service_on(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict {
     let best = best_service(situation);
     match &best {
+        // Remembered like an opt-out outside, so that it is set back once and not again and again.
+        Reading::Known { value: true, .. } if switched_outside(situation, desired) => {
+            Verdict::new(TriState::True, Reason::Drifted, format!("on ({}), switched on outside", word(&best)))
+        }
         Reading::Known { value: true, source } => {
             let soon =
                 attestation::service_expires_soon(desired, situation.now).filter(|_| *source == Source::Attested);
@@ -307,16 +311,24 @@ fn reporting(desired: &Desired) -> Verdict {
     }
 }
 
+/// Whether the service is, as far as is known, the other way round than declared, because somebody switched it outside.
+fn switched_outside(situation: &Situation, desired: &Desired) -> bool {
+    let best = best_service(situation);
+    let differs = match desired.state {
+        DesiredState::Enabled => best.is_false(),
+        DesiredState::Disabled => best.is_true(),
+        DesiredState::Deprovisioned => false,
+    };
+    differs && restraint::changed_outside(situation, desired.state)
+}
+
 fn in_sync(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict {
     if !plan.drift.is_empty() {
         return Verdict::not(Reason::Drifted, plan.drift.join("; "));
     }
     let repairs: Vec<_> = plan.steps.iter().filter_map(|step| step.change.repairs()).collect();
     let contended = plan.waiting.iter().any(|waiting| waiting.reason == Reason::Contended);
-    let opted_out = evidence::service(situation).is_false()
-        && desired.state == DesiredState::Enabled
-        && restraint::changed_outside(situation, DesiredState::Enabled);
-    if !repairs.is_empty() || contended || opted_out {
+    if !repairs.is_empty() || contended || switched_outside(situation, desired) {
         return Verdict::not(Reason::Drifted, "the tenant was changed outside and differs from the spec");
     }
     if plan.is_settled() {

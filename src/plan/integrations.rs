@@ -7,6 +7,7 @@ use super::evidence;
 use super::handoff;
 use super::planned::{Plan, Waiting};
 use super::reading::{Reading, Why};
+use super::region;
 use super::restraint;
 use super::situation::Situation;
 use super::step::{BrokerCall, BrokerRequest, Change, Step, StepActor};
@@ -40,7 +41,7 @@ fn plan_link(situation: &Situation, desired: &Desired, (name, wish): (&str, Desi
         return plan.wait(Waiting::for_provider(situation));
     }
     let needs_region = wish.kind.is_irreversible() && wish.state == LinkState::Linked && desired.cloud.has_regions();
-    if needs_region && situation.memory.pin().is_none() {
+    if needs_region && region::pin(situation, None, false).is_none() {
         let message = format!(
             "integration {name} creates an Endpoint tenant whose location never moves: it waits until a region is pinned; attest DataLocation or set dataLocation.region"
         );

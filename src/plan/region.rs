@@ -69,9 +69,10 @@ pub(super) fn unknown_though_declared(situation: &Situation, desired: &Desired) 
     desired.region.is_some() && known(situation).value().is_none() && !pin_is_known(situation)
 }
 
-/// Whether somebody's word stands behind the pin; an attested one lapses with its attestation.
+/// Whether somebody's word stands behind the pin, as it is now; an attested one lapses with its attestation.
 pub(super) fn pin_is_known(situation: &Situation) -> bool {
-    situation.memory.pin().is_some_and(|pin| matches!(pin.source, LocationSource::Claimed | LocationSource::Observed))
+    pin(situation, None, false)
+        .is_some_and(|pin| matches!(pin.source, LocationSource::Claimed | LocationSource::Observed))
 }
 
 /// The region that is pinned before the request to turn on leaves; `None`: Microsoft chooses.

@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use super::conditions;
 use super::evidence;
 use super::integrations;
+use super::memory::Memory;
 use super::operation;
 use super::planned::Plan;
 use super::reading::Reading;
@@ -59,6 +60,15 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
     status.services = services();
     status.integrations = links(situation);
     status
+}
+
+/// The memory with what was learnt in this pass about the tenant, before anything new is noted in it.
+pub(super) fn learnt(situation: &Situation) -> Memory {
+    let mut status = situation.memory.status().clone();
+    status.data_location = region::pin(situation, None, false);
+    status.features = features(situation);
+    status.integrations = links(situation);
+    Memory::new(Some(status))
 }
 
 /// The operation that the next step needs in status before it may be sent.

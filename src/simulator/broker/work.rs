@@ -9,7 +9,7 @@ use crate::simulator::journal::{Actor, Change, Effect};
 use crate::simulator::settings::{Mode, Polling};
 use crate::simulator::state::{Instance, Operation, OperationKind, Outcome, Phase, State};
 use crate::simulator::tenant::Tenant;
-use crate::tenant::{IntegrationType, TenantId};
+use crate::tenant::{IntegrationType, Region, TenantId};
 
 /// What faults make of an operation that begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,7 +133,7 @@ fn rehearse(
         OperationKind::Provision => provision(&mut tenant, scene, parse(parameters)?)?,
         OperationKind::Update => {
             let delay = SignedDuration::from_secs(state.settings().identity_link_delay_seconds.into());
-            update(&mut tenant, scene, parse(parameters)?, delay)?
+            update(&mut tenant, scene, (parse(parameters)?, asked_region(state, tenant_id)), delay)?
         }
         OperationKind::Deprovision => acts::deprovision(&mut tenant, scene)?,
     };
@@ -164,17 +164,27 @@ fn provision(tenant: &mut Tenant, scene: Scene, wish: ProvisionParameters) -> Re
     Ok(acts::turn_on(tenant, scene, TurnOn { region: wish.region, consent: wish.consent })?)
 }
 
+/// The region that the request which created the instance named.
+fn asked_region(state: &State, tenant_id: TenantId) -> Option<Region> {
+    let requested = &state.instance_of(tenant_id)?.requested;
+    serde_json::from_value(requested.pointer("/parameters/region")?.clone()).ok()
+}
+
 fn update(
     tenant: &mut Tenant,
     scene: Scene,
-    wish: UpdateParameters,
+    (wish, asked_region): (UpdateParameters, Option<Region>),
     identity_delay: SignedDuration,
 ) -> Result<Vec<Change>, Refused> {
     if wish.consent.is_some() && wish.state != Some(DesiredState::Enabled) {
         return Err(Refused::bad_request("parameters.consent goes together with parameters.state Enabled only"));
     }
     let mut changes = match wish.state {
-        Some(DesiredState::Enabled) => acts::turn_on(tenant, scene, TurnOn { region: None, consent: wish.consent })?,
+        Some(DesiredState::Enabled) => {
+            // An instance that never came on still comes on where it was asked for.
+            let region = asked_region.filter(|_| tenant.region.is_none());
+            acts::turn_on(tenant, scene, TurnOn { region, consent: wish.consent })?
+        }
         Some(DesiredState::Disabled) => acts::opt_out(tenant, scene)?,
         None => Vec::new(),
     };
