@@ -14,6 +14,8 @@ use crate::api::Reason;
 
 /// How often a duplicate looks whether the other resource is still there; it asks nobody but the local store.
 const DUPLICATE: SignedDuration = SignedDuration::from_secs(30);
+/// How often a held resource that is being deleted is looked at: no watch tells it that its namespace is going too.
+const HELD: SignedDuration = SignedDuration::from_secs(30);
 /// Nothing is looked at more often than this.
 const FLOOR: SignedDuration = SignedDuration::from_millis(200);
 
@@ -41,6 +43,7 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
     } else {
         spread(situation.resync(desired), jitter)
     };
+    let usual = if situation.subject.is_deleting { usual.min(spread(HELD, jitter)) } else { usual };
     let change = attestation::next_change(desired, situation.now).map(|time| time.duration_since(situation.now));
     change.map_or(usual, |change| usual.min(change)).max(FLOOR)
 }

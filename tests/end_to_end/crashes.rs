@@ -135,6 +135,7 @@ fn confirmed() -> Value {
 
 /// Every request with every broker.
 async fn with_each<Play: Future<Output = ()>>(play: impl Fn(Request, Broker) -> Play) {
+    let play = |request, broker| Box::pin(play(request, broker));
     tokio::join!(
         play(Request::Enable, Broker::AtOnce),
         play(Request::Enable, Broker::Slow),
@@ -231,4 +232,21 @@ async fn killed_after_the_answer_and_before_the_result_is_stored() {
         scene.assert_ends_well().await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_new_operator_finds_what_is_as_declared_and_writes_nothing() {
+    let stage = Stage::open("again").await;
+    seed(&stage, TENANT).await;
+    let operator = stage.operator(&stage.configuration()).await;
+    let spec = json!({
+        "tenantId": TENANT, "deletionPolicy": "Deprovision",
+        "integrations": [{"name": "identity-data", "type": "IdentityCloudApps"}],
+    });
+    stage.apply("contoso", spec).await.unwrap();
+    let before = stage.until_current("contoso").await;
+    drop(operator);
+    let _operator = stage.operator(&stage.configuration()).await;
+    assert_settled(&stage, "contoso", TENANT).await;
+    assert_eq!(stage.read("contoso").await, before);
 }

@@ -1,4 +1,4 @@
-//! What GitOps tools, people with kubectl, and the kubelet see.
+//! What `GitOps` tools, people with kubectl, and the kubelet see.
 
 use std::time::Duration;
 

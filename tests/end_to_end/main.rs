@@ -2,6 +2,11 @@
 //!
 //! Judged by the API server's audit log, the simulator's journal and request log, and kstatus; never by the operator's
 //! own word alone. Expected values are typed from the documents.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should end where it stands, also in what tests have in common"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! Hand-offs, `Observe` and `Suspend`, as sections 4 and 5 of the contract promise them to people and to GitOps tools.
+//! Hand-offs, `Observe` and `Suspend`, as sections 4 and 5 of the contract promise them to people and to `GitOps` tools.
 
 use serde_json::{Value, json};
 

@@ -111,7 +111,7 @@ pub(crate) struct Stage {
     pub(crate) announcement: Announcement,
     directory: PathBuf,
     simulator_process: Option<Process>,
-    _place: SemaphorePermit<'static>,
+    _admission: SemaphorePermit<'static>,
 }
 
 /// Stages that are open at once: two processes each, on machines that may have two cores.
@@ -120,7 +120,7 @@ static PLACES: Semaphore = Semaphore::const_new(6);
 impl Stage {
     /// Opens a stage in a new namespace whose name begins with `name`.
     pub(crate) async fn open(name: &str) -> Self {
-        let place = PLACES.acquire().await.expect("the semaphore is never closed");
+        let admission = PLACES.acquire().await.expect("the semaphore is never closed");
         let plane = shared();
         let client = plane.client().await.expect("a client");
         apply_definition(&client).await;
@@ -133,7 +133,7 @@ impl Stage {
         let (simulator_process, announcement) = start_simulator(plane, &directory, None).await;
         let simulator = Simulator::new(&announcement.control_url);
         let simulator_process = Some(simulator_process);
-        Self { plane, client, namespace, simulator, announcement, directory, simulator_process, _place: place }
+        Self { plane, client, namespace, simulator, announcement, directory, simulator_process, _admission: admission }
     }
 
     /// The directory of this stage, for files.

@@ -75,3 +75,14 @@ fn the_end_of_an_attestation_is_not_slept_through() {
     world.pass();
     assert_eq!(next_look(&world, 0.5), seconds(600));
 }
+
+#[test]
+fn a_held_resource_notices_soon_that_its_namespace_goes() {
+    let mut world = World::new(json!({"deletionPolicy": "Deprovision", "resyncSeconds": 86400}));
+    world.settle();
+    world.subject.is_deleting = true;
+    world.subject.finalizers = vec![crate::api::FINALIZER.to_owned()];
+    world.pass();
+    world.assert_stalled(Reason::DeprovisionNotDeclared);
+    assert_eq!(next_look(&world, 0.5), seconds(30));
+}
