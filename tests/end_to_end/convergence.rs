@@ -52,64 +52,25 @@ fn links() -> Value {
     ]})
 }
 
-#[tokio::test]
-async fn a_synchronous_broker_costs_one_write_more_than_there_are_steps() {
-    let plain = Story {
-        name: "sync",
-        broker: at_once(),
-        spec: enabled(&json!({})),
-        writes: 2,
-        effects: &["seeded", "instanceCreated", "turnedOn"],
-    };
-    let linked = Story {
-        name: "sync-links",
-        broker: at_once(),
-        spec: enabled(&links()),
-        writes: 4,
-        effects: &["seeded", "instanceCreated", "turnedOn", "linked", "linked"],
-    };
-    tokio::join!(plain.play(), linked.play());
-}
+const PLAIN: &[&str] = &["seeded", "instanceCreated", "turnedOn"];
+const LINKED: &[&str] = &["seeded", "instanceCreated", "turnedOn", "linked", "linked"];
 
 #[tokio::test]
-async fn an_asynchronous_broker_costs_one_write_more_for_each_handle() {
-    let plain = Story {
-        name: "async",
-        broker: slow_broker(),
-        spec: enabled(&json!({})),
-        writes: 3,
-        effects: &["seeded", "instanceCreated", "turnedOn"],
+async fn the_writes_to_a_resource_stay_within_their_bounds() {
+    let held = json!({"deletionPolicy": "Deprovision"});
+    let mut held_with_links = links();
+    json_patch::merge(&mut held_with_links, &held);
+    let story = |name, broker, more: &Value, writes, effects| {
+        Story { name, broker, spec: enabled(more), writes, effects }.play()
     };
-    let linked = Story {
-        name: "async-links",
-        broker: slow_broker(),
-        spec: enabled(&links()),
-        writes: 7,
-        effects: &["seeded", "instanceCreated", "turnedOn", "linked", "linked"],
-    };
-    tokio::join!(plain.play(), linked.play());
-}
-
-#[tokio::test]
-async fn a_finalizer_costs_one_write() {
-    let policy = json!({"deletionPolicy": "Deprovision"});
-    let mut with_links = links();
-    json_patch::merge(&mut with_links, &policy);
-    let sync = Story {
-        name: "sync-held",
-        broker: at_once(),
-        spec: enabled(&with_links),
-        writes: 5,
-        effects: &["seeded", "instanceCreated", "turnedOn", "linked", "linked"],
-    };
-    let slow = Story {
-        name: "async-held",
-        broker: slow_broker(),
-        spec: enabled(&policy),
-        writes: 4,
-        effects: &["seeded", "instanceCreated", "turnedOn"],
-    };
-    tokio::join!(sync.play(), slow.play());
+    tokio::join!(
+        story("sync", at_once(), &json!({}), 2, PLAIN),
+        story("sync-links", at_once(), &links(), 4, LINKED),
+        story("sync-held", at_once(), &held_with_links, 5, LINKED),
+        story("async", slow_broker(), &json!({}), 3, PLAIN),
+        story("async-links", slow_broker(), &links(), 7, LINKED),
+        story("async-held", slow_broker(), &held, 4, PLAIN),
+    );
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ pub(crate) struct Stage {
 }
 
 /// Stages that are open at once: two processes each, on machines that may have two cores.
-static PLACES: Semaphore = Semaphore::const_new(6);
+static PLACES: Semaphore = Semaphore::const_new(8);
 
 impl Stage {
     /// Opens a stage in a new namespace whose name begins with `name`.
