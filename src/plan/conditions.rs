@@ -1,5 +1,6 @@
 //! Every condition, from a situation and its plan.
 
+use super::ageing;
 use super::attestation;
 use super::deprovision;
 use super::desired::Desired;
@@ -55,7 +56,7 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
         TriState::False
     };
     if let Some(waiting) = first(plan) {
-        let aged = planner::is_unreadable(waiting.reason) && waiting.until == Until::Person;
+        let aged = ageing::is_unreadable(waiting.reason) && waiting.until == Until::Person;
         let state = if aged { TriState::Unknown } else { state };
         return Verdict::new(state, waiting.reason, waiting.message.clone());
     }

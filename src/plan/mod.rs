@@ -4,6 +4,7 @@
 //! `pace` the time of the next look. One file a rule; `planner` calls them in order.
 
 mod aftermath;
+mod ageing;
 mod attestation;
 mod claims;
 mod conditions;
