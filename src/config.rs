@@ -29,7 +29,7 @@
 //!   retryInitialSeconds: 1
 //!   retryMaximumSeconds: 300
 //!   slowProbeSeconds: 1800
-//! controller: { concurrency: 16 }
+//! controller: { concurrency: 16 }   # watchNamespace: NAME looks at one namespace only
 //! probes: { listen: "0.0.0.0:8080" }
 //! ```
 //!
@@ -50,6 +50,7 @@ use crate::remote::http::Url;
 mod broker;
 mod check;
 mod file;
+mod problems;
 
 #[cfg(test)]
 mod tests;

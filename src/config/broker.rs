@@ -6,8 +6,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::BrokerConfig;
-use super::check::{Problems, up_to};
 use super::file::{Auth, Basic, Bearer, Broker, ClientCertificate};
+use super::problems::{Problems, up_to};
 use crate::remote::broker::BrokerAuth;
 use crate::remote::http;
 

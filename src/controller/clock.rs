@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
-/// The time of a pass.
+/// The time of a pass, in whole seconds, as Kubernetes stores times: what is written and what is read back are equal.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place where the time of day enters")]
 pub fn now() -> Timestamp {
-    Timestamp::now()
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }

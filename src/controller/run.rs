@@ -127,8 +127,14 @@ async fn too_late(shutdown: &CancellationToken) {
     tokio::time::sleep(DRAIN).await;
 }
 
+/// kube's store wakes only whoever asked last whether it is filled, and kube's own loop asks too: so we ask again.
 async fn signal_sync(resources: Store<Guarded>, on_synced: impl FnOnce()) {
-    if resources.wait_until_ready().await.is_ok() {
+    let filled = loop {
+        if let Ok(filled) = tokio::time::timeout(CATCH_UP, resources.wait_until_ready()).await {
+            break filled;
+        }
+    };
+    if filled.is_ok() {
         tracing::info!(resources = resources.len(), "every resource is known");
         on_synced();
     }

@@ -14,6 +14,9 @@ use crate::plan::ownership::Claimant;
 use crate::plan::situation::Subject;
 use crate::tenant::TenantId;
 
+/// Longest token that `status.lastHandledReconcileAt` takes, in characters.
+const TOKEN_LIMIT: usize = 256;
+
 /// One resource, read once.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
@@ -73,7 +76,9 @@ impl Stored {
             is_deleting: is_deleting(metadata),
             finalizers: metadata.finalizers.clone().unwrap_or_default(),
             home_is_terminating: false,
-            reconcile_request: annotations.and_then(|all| all.get(RECONCILE_REQUEST_ANNOTATION)).cloned(),
+            reconcile_request: annotations
+                .and_then(|all| all.get(RECONCILE_REQUEST_ANNOTATION))
+                .map(|token| echo(token)),
         };
         let resource_version = required(metadata.resource_version.as_ref(), "resourceVersion")?;
         let claimant = claimant(metadata, is_managing);
@@ -104,6 +109,11 @@ const fn is_deleting(metadata: &ObjectMeta) -> bool {
 
 fn required(value: Option<&String>, field: &'static str) -> Result<String, ReconcileError> {
     value.cloned().ok_or(ReconcileError::Incomplete { field })
+}
+
+/// A token of any length as it is echoed in status, which has a limit.
+fn echo(token: &str) -> String {
+    token.chars().take(TOKEN_LIMIT).collect()
 }
 
 /// A deleted resource needs only its tenant, policy and confirmation: an error elsewhere must not hold it.

@@ -1,15 +1,18 @@
 //! Every condition, from a situation and its plan.
 
+use super::ageing;
 use super::attestation;
 use super::deprovision;
 use super::desired::Desired;
-use super::enablement;
-use super::integrations;
+use super::evidence;
 use super::operation;
-use super::planner::{self, Plan, Until, Waiting};
+use super::planned::{Plan, Until, Waiting};
+use super::planner;
 use super::reading::{Reading, Source, Why};
 use super::region;
+use super::restraint;
 use super::situation::{Permit, Situation};
+use super::step::progress_reason;
 use super::verdict::Verdict;
 use crate::api::{ConditionType, DesiredState, Reason, StepName, TriState};
 
@@ -54,12 +57,12 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
         TriState::False
     };
     if let Some(waiting) = first(plan) {
-        let aged = planner::is_unreadable(waiting.reason) && waiting.until == Until::Person;
+        let aged = ageing::is_unreadable(waiting.reason) && waiting.until == Until::Person;
         let state = if aged { TriState::Unknown } else { state };
         return Verdict::new(state, waiting.reason, waiting.message.clone());
     }
     if let Some(step) = plan.steps.first() {
-        return Verdict::new(state, enablement::progress_reason(step.change.name()), step.to_string());
+        return Verdict::new(state, progress_reason(step.change.name()), step.to_string());
     }
     if situation.subject.is_deleting {
         return Verdict::not(Reason::Deleting, "the resource is being deleted");
@@ -107,7 +110,7 @@ fn word(reading: &Reading<bool>) -> &'static str {
 
 /// The best known reading of the service: what was read in this pass, else what is remembered and has not lapsed.
 pub(super) fn best_service(situation: &Situation) -> Reading<bool> {
-    let fresh = enablement::service(situation);
+    let fresh = evidence::service(situation);
     let Reading::Unknown { why } = fresh else { return fresh };
     let Ok(desired) = &situation.desired else { return fresh };
     match situation.memory.service() {
@@ -198,7 +201,7 @@ fn region_pinned(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdi
     if desired.state != DesiredState::Enabled {
         return Verdict::not_needed(format!("not needed while {}", desired.state));
     }
-    if enablement::service(situation).is_true() {
+    if evidence::service(situation).is_true() {
         return not_asked("nobody says where the data is: attest DataLocation");
     }
     not_asked("Microsoft chooses the region, and it cannot be changed afterwards")
@@ -261,13 +264,13 @@ fn why_off(situation: &Situation, desired: &Desired, plan: &Plan) -> Reason {
     // What is gone stays gone until there is an instance again: a broker that shows nothing must not be asked to update it.
     let is_deleted = operation::succeeded(situation).is_some_and(|operation| operation.step == StepName::Deprovision);
     let was_gone = is_deleted || stored == Some(Reason::Deprovisioned);
-    let is_gone = was_gone && !enablement::instance(situation).is_true();
+    let is_gone = was_gone && !evidence::instance(situation).is_true();
     match desired.state {
         DesiredState::Disabled | DesiredState::Deprovisioned if is_gone => Reason::Deprovisioned,
         DesiredState::Disabled => Reason::Disabled,
         DesiredState::Deprovisioned if plan.is_settled() => Reason::Deprovisioned,
         DesiredState::Deprovisioned => Reason::Deprovisioning,
-        DesiredState::Enabled if enablement::changed_outside(situation, DesiredState::Enabled) => Reason::Drifted,
+        DesiredState::Enabled if restraint::changed_outside(situation, DesiredState::Enabled) => Reason::Drifted,
         DesiredState::Enabled => match stored {
             Some(kept @ (Reason::Disabled | Reason::Deprovisioned)) => kept,
             _ => Reason::Enabling,
@@ -290,7 +293,7 @@ fn integrated(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
         .integrations
         .iter()
         .filter_map(|(name, wish)| {
-            let reading = integrations::link(situation, desired, name, wish.kind);
+            let reading = evidence::link(situation, desired, name, wish.kind);
             (reading.value() != Some(&wish.state)).then(|| match reading.value() {
                 Some(state) => format!("{name} is {state}, declared {}", wish.state),
                 None => format!("{name} is not known, declared {}", wish.state),
@@ -323,7 +326,7 @@ fn switched_outside(situation: &Situation, desired: &Desired) -> bool {
         DesiredState::Disabled => best.is_true(),
         DesiredState::Deprovisioned => false,
     };
-    differs && enablement::changed_outside(situation, desired.state)
+    differs && restraint::changed_outside(situation, desired.state)
 }
 
 fn in_sync(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict {
@@ -343,6 +346,6 @@ fn in_sync(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict {
     }
     let reason = first(plan)
         .map(|waiting| waiting.reason)
-        .or_else(|| plan.steps.first().map(|step| enablement::progress_reason(step.change.name())));
+        .or_else(|| plan.steps.first().map(|step| progress_reason(step.change.name())));
     Verdict::not(reason.unwrap_or(Reason::Progressing), "the tenant is not yet as declared")
 }

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::desired::Desired;
-use super::planner::Waiting;
+use super::planned::Waiting;
 use super::situation::Situation;
 use crate::api::{ConditionType, Reason, TriState};
 

@@ -1,22 +1,24 @@
 //! Deprovisioning: always declared, done once, and believed on a proof of absence.
 
+use super::ageing;
 use super::attestation;
 use super::desired::Desired;
-use super::enablement;
+use super::evidence;
 use super::handoff;
 use super::operation;
-use super::planner::{self, Plan, Waiting};
+use super::planned::{Plan, Waiting};
 use super::reading::Why;
+use super::restraint;
 use super::situation::{Permit, Situation};
 use super::step::{BrokerCall, BrokerRequest, Change, Step, StepActor};
 use crate::api::{OperationParameters, Reason, StepName};
 
 /// Whether the tenant is proven to be without the service: no instance that we may remove, and a tenant read as off.
 pub(super) fn is_proven(situation: &Situation, desired: &Desired) -> bool {
-    let is_off = enablement::service(situation).is_false();
+    let is_off = evidence::service(situation).is_false();
     // A person's word outranks the broker's once the broker can do no more; nothing here observes the tenant itself.
     let attested = attestation::is_deprovisioned(desired, situation.now);
-    match enablement::instance(situation).value() {
+    match evidence::instance(situation).value() {
         Some(false) => is_off,
         _ if may_remove(situation) => attested && broker_gave_up(situation),
         _ => is_off || attested,
@@ -25,7 +27,7 @@ pub(super) fn is_proven(situation: &Situation, desired: &Desired) -> bool {
 
 /// Whether the broker has refused, failed, or not answered until the deadline.
 fn broker_gave_up(situation: &Situation) -> bool {
-    operation::current(situation).is_some_and(|operation| operation::has_failed(&operation))
+    evidence::operation(situation).is_some_and(|operation| operation::has_failed(&operation))
         || has_passed_deadline(situation)
 }
 
@@ -46,20 +48,20 @@ pub(super) fn plan_deprovision(situation: &Situation, desired: &Desired, plan: &
     if is_proven(situation, desired) {
         return;
     }
-    let present = enablement::instance(situation);
+    let present = evidence::instance(situation);
     let why = "the spec declares Deprovisioned and confirms it".to_owned();
     if may_remove(situation) {
         if present.why() == Some(Why::ReadFailed) {
             let is_news = situation.subject.is_deleting || situation.spec_changed();
-            if !is_news && (situation.memory.is_ready() || planner::has_aged_before(situation)) {
-                return planner::plan_unreadable(situation, plan);
+            if !is_news && (situation.memory.is_ready() || ageing::has_aged_before(situation)) {
+                return ageing::plan_unreadable(situation, plan);
             }
             return plan.wait(unreachable(situation));
         }
         if present.why() == Some(Why::Ambiguous) {
             return plan.wait(Waiting::for_provider(situation));
         }
-        if let Some(waiting) = enablement::operation_forbids(situation, StepName::Deprovision, present.is_true()) {
+        if let Some(waiting) = restraint::operation_forbids(situation, StepName::Deprovision, present.is_true()) {
             return plan.wait(waiting);
         }
         // Where the broker does not show its instances, the request itself finds out: 410 means that there is none.
@@ -71,7 +73,7 @@ pub(super) fn plan_deprovision(situation: &Situation, desired: &Desired, plan: &
         }
     }
     let hand_off = handoff::deprovision(desired);
-    plan.hand_over(situation, Step { change: Change::Deprovision, by: StepActor::Person(hand_off), why });
+    plan.hand_over(Step { change: Change::Deprovision, by: StepActor::Person(hand_off), why });
 }
 
 /// A broker that cannot be reached is waited for, but not for ever.

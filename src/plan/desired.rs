@@ -115,12 +115,12 @@ impl Desired {
         })
     }
 
-    /// What is needed to let go of a deleted resource whose spec does not parse as a whole: the tenant, the policy and
+    /// What is needed to let go of a deleted resource whose spec does not parse as a whole: the tenant, the policies and
     /// the confirmation. `None` when even those do not parse.
     #[must_use]
     pub fn salvage(spec: &Value) -> Option<Self> {
         let mut minimal = serde_json::Map::new();
-        for field in ["tenantId", "deletionPolicy", "desiredState", "deprovisionConfirmation"] {
+        for field in ["tenantId", "deletionPolicy", "desiredState", "deprovisionConfirmation", "managementPolicy"] {
             if let Some(value) = spec.get(field) {
                 minimal.insert(field.to_owned(), value.clone());
             }

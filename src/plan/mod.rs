@@ -3,12 +3,16 @@
 //! `Situation` goes in; `plan` gives the steps and what they wait for, `report` the status, `hold` the finalizer and
 //! `pace` the time of the next look. One file a rule; `planner` calls them in order.
 
+mod aftermath;
+mod ageing;
 mod attestation;
+mod claims;
 mod conditions;
 mod consent;
 mod deprovision;
 pub mod desired;
 mod enablement;
+mod evidence;
 pub mod failure;
 pub mod handoff;
 mod integrations;
@@ -17,11 +21,13 @@ pub mod observed;
 mod operation;
 pub mod ownership;
 pub mod pace;
+pub mod planned;
 pub mod planner;
 pub mod reading;
 mod region;
 pub mod release;
 pub mod report;
+mod restraint;
 pub mod situation;
 pub mod step;
 mod verdict;

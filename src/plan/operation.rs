@@ -2,34 +2,25 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::enablement;
-use super::integrations;
-use super::observed::{Instance, Progress};
+use super::observed::Progress;
 use super::situation::Situation;
 use super::step::{BrokerRequest, Change};
 use crate::api::{DesiredState, Operation, OperationResult, StepName};
 
-/// The remembered operation brought up to date with what was read, or nothing when it has served its purpose.
-///
-/// It has, when its claim is seen in the tenant, when a verdict was answered by a changed spec or a reconcile request,
-/// and when it ended and the wish is another one now.
-pub(super) fn current(situation: &Situation) -> Option<Operation> {
-    let operation = advanced(situation, situation.memory.operation()?.clone());
-    if is_confirmed(situation, &operation) || is_answered(situation, &operation) {
-        return None;
-    }
-    Some(operation)
-}
-
 /// The remembered operation, where the broker has reported that it succeeded, also when its claim is seen.
 pub(super) fn succeeded(situation: &Situation) -> Option<Operation> {
-    let operation = advanced(situation, situation.memory.operation()?.clone());
+    let operation = refresh(situation, situation.memory.operation()?.clone());
     (operation.result == Some(OperationResult::Succeeded)).then_some(operation)
 }
 
 /// Whether the operation may still be going on.
 pub(super) const fn is_open(operation: &Operation) -> bool {
     operation.end_time.is_none()
+}
+
+/// Whether the broker has accepted it and it has not ended.
+pub(super) const fn is_in_flight(operation: &Operation) -> bool {
+    is_open(operation) && operation.accept_time.is_some()
 }
 
 /// Whether it did not end as it should.
@@ -59,7 +50,8 @@ pub(super) fn deadline(situation: &Situation) -> jiff::SignedDuration {
     situation.observed.maximum_polling.map_or(ours, |theirs| ours.min(theirs))
 }
 
-fn advanced(situation: &Situation, mut operation: Operation) -> Operation {
+/// The remembered operation brought up to date with what was read.
+pub(super) fn refresh(situation: &Situation, mut operation: Operation) -> Operation {
     let timed_out = operation.result == Some(OperationResult::TimedOut);
     if !is_open(&operation) && !timed_out {
         return operation;
@@ -97,46 +89,6 @@ fn advanced(situation: &Situation, mut operation: Operation) -> Operation {
         operation.message = message;
     }
     operation
-}
-
-/// Whether the tenant shows what the operation was to bring about.
-fn is_confirmed(situation: &Situation, operation: &Operation) -> bool {
-    let still_running = matches!(situation.observed.progress, Some(Progress::InProgress { .. }));
-    let in_flight = is_open(operation) && operation.accept_time.is_some();
-    if in_flight
-        || still_running
-        || matches!(operation.result, Some(OperationResult::Failed | OperationResult::Refused))
-    {
-        return false;
-    }
-    match operation.step {
-        StepName::Enable => enablement::service_with(situation, Some(operation)).is_true(),
-        StepName::Disable => enablement::service_with(situation, Some(operation)).is_false(),
-        StepName::Link | StepName::Unlink => integrations::shows(situation, operation),
-        StepName::Deprovision => {
-            let shown_absent = matches!(situation.observed.instance.value(), Some(Instance::Absent));
-            let silent = situation.observed.instance.value().is_none();
-            (shown_absent || silent && operation.result == Some(OperationResult::Succeeded))
-                && !enablement::service_with(situation, Some(operation)).is_true()
-        }
-    }
-}
-
-/// Whether somebody has answered the verdict of an ended operation, or the wish has changed since.
-fn is_answered(situation: &Situation, operation: &Operation) -> bool {
-    if is_open(operation) {
-        // An intent that nobody accepted binds only while it is wished for, or until its deadline.
-        return operation.accept_time.is_none()
-            && !is_wished(situation, operation)
-            && situation.now >= operation.deadline_time.0;
-    }
-    let refused = operation.result == Some(OperationResult::Refused);
-    situation.reconcile_requested()
-        || !is_wished(situation, operation)
-        || (refused && situation.spec_changed())
-        || (refused
-            && situation.recent.refused_at.unwrap_or(operation.end_time_or_start()) + situation.capabilities.slow_probe
-                <= situation.now)
 }
 
 /// Whether the spec still asks for what the operation was to bring about.

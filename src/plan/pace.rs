@@ -3,17 +3,19 @@
 use jiff::SignedDuration;
 
 use super::attestation;
-use super::desired::Desired;
+use super::evidence;
 use super::failure::ErrorClass;
 use super::observed::Progress;
 use super::operation;
-use super::planner::{Plan, Until};
+use super::planned::{Plan, Until};
 use super::situation::{Permit, Situation};
 use super::step::Outcome;
 use crate::api::Reason;
 
 /// How often a duplicate looks whether the other resource is still there; it asks nobody but the local store.
 const DUPLICATE: SignedDuration = SignedDuration::from_secs(30);
+/// How often a held resource that is being deleted is looked at: no watch tells it that its namespace is going too.
+const HELD: SignedDuration = SignedDuration::from_secs(30);
 /// Nothing is looked at more often than this.
 const FLOOR: SignedDuration = SignedDuration::from_millis(200);
 
@@ -39,24 +41,11 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
     } else if plan.waiting.iter().any(|waiting| waiting.reason == Reason::ProviderRejected) {
         spread(capabilities.slow_probe, jitter)
     } else {
-        spread(resync(situation, desired), jitter)
+        spread(situation.resync(desired), jitter)
     };
+    let usual = if situation.subject.is_deleting { usual.min(spread(HELD, jitter)) } else { usual };
     let change = attestation::next_change(desired, situation.now).map(|time| time.duration_since(situation.now));
     change.map_or(usual, |change| usual.min(change)).max(FLOOR)
-}
-
-/// Time between two looks at a tenant that is as declared, within the administrator's bounds.
-#[must_use]
-pub(super) fn resync(situation: &Situation, desired: &Desired) -> SignedDuration {
-    let (least, most) = situation.capabilities.resync;
-    desired.resync.max(least).min(most)
-}
-
-/// Time to wait before the other side may be asked at all, because it said so.
-#[must_use]
-pub fn hold_back(recent: &super::situation::Recent, now: jiff::Timestamp) -> Option<SignedDuration> {
-    let until = recent.throttled_until?;
-    (now < until).then(|| until.duration_since(now))
 }
 
 fn poll(situation: &Situation, outcome: Option<&Outcome>) -> Option<SignedDuration> {
@@ -64,12 +53,12 @@ fn poll(situation: &Situation, outcome: Option<&Outcome>) -> Option<SignedDurati
         (Some(Outcome::InProgress { poll_after, .. }), _) => *poll_after,
         (_, Some(Progress::InProgress { retry_after })) => *retry_after,
         _ => {
-            let goes_on = operation::current(situation)
+            let goes_on = evidence::operation(situation)
                 .is_some_and(|operation| operation::is_open(&operation) && operation.accept_time.is_some());
             return goes_on.then_some(situation.capabilities.poll);
         }
     };
-    let timed_out = operation::current(situation).is_some_and(|operation| operation::has_failed(&operation));
+    let timed_out = evidence::operation(situation).is_some_and(|operation| operation::has_failed(&operation));
     if timed_out {
         return Some(situation.capabilities.slow_probe);
     }
@@ -78,10 +67,11 @@ fn poll(situation: &Situation, outcome: Option<&Outcome>) -> Option<SignedDurati
 
 fn after_failure(situation: &Situation, class: ErrorClass, jitter: f64) -> SignedDuration {
     let (first, most) = situation.capabilities.retry;
+    let longest = situation.desired.as_ref().map_or(most, |desired| desired.resync);
     let doublings = situation.recent.failures.min(20);
     let backed_off = first.saturating_mul(1_i32.checked_shl(doublings).unwrap_or(i32::MAX)).min(most);
     let delay = match class {
-        ErrorClass::Throttled { until: Some(until) } => until.duration_since(situation.now).max(first),
+        ErrorClass::Throttled { until: Some(until) } => until.duration_since(situation.now).min(longest).max(first),
         ErrorClass::Throttled { until: None } => backed_off.max(first.saturating_mul(5)).min(most),
         ErrorClass::Auth | ErrorClass::Permission => most,
         ErrorClass::Invalid => situation.capabilities.slow_probe,

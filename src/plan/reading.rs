@@ -44,6 +44,7 @@ impl<T> Reading<T> {
     }
 
     /// A fact that is not known.
+    #[must_use]
     pub const fn unknown(why: Why) -> Self {
         Self::Unknown { why }
     }

@@ -4,9 +4,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::attestation;
 use super::desired::Desired;
-use super::enablement;
+use super::evidence;
 use super::observed::Instance;
-use super::planner::Waiting;
+use super::planned::Waiting;
 use super::reading::{Reading, Source, Why};
 use super::situation::Situation;
 use crate::api::{DataLocationStatus, DesiredState, LocationSource, Reason, StepName};
@@ -21,7 +21,7 @@ pub(super) fn known(situation: &Situation) -> Reading<Region> {
     }
     match &situation.observed.instance {
         Reading::Known { value: Instance::Present { parameters: Some(parameters) }, .. }
-            if parameters.region.is_some() && enablement::service(situation).is_true() =>
+            if parameters.region.is_some() && evidence::service(situation).is_true() =>
         {
             parameters.region.map_or(Reading::unknown(Why::NotAsked), Reading::claimed)
         }
@@ -92,7 +92,7 @@ pub(super) fn pin(situation: &Situation, intends: Option<Region>, is_gone: bool)
         return None;
     }
     let known = known(situation);
-    let is_on = enablement::service(situation).is_true();
+    let is_on = evidence::service(situation).is_true();
     if let Some(pin) = situation.memory.pin() {
         let mut pin = pin.clone();
         if is_on && pin.source == LocationSource::Declared && was_asked_for(situation, pin.region) {

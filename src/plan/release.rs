@@ -1,7 +1,7 @@
 //! Finalizers: whether a resource is held when it is deleted, and whether a deleted one may go.
 
 use super::desired::Desired;
-use super::planner::Plan;
+use super::planned::Plan;
 use super::situation::{Permit, Situation};
 use crate::api::{DeletionPolicy, FINALIZER, ManagementPolicy};
 

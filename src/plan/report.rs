@@ -3,11 +3,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::conditions;
-use super::enablement;
+use super::evidence;
 use super::integrations;
 use super::memory::Memory;
 use super::operation;
-use super::planner::Plan;
+use super::planned::Plan;
 use super::reading::Reading;
 use super::region;
 use super::situation::{Permit, Situation};
@@ -51,10 +51,10 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
         _ => None,
     });
     status.data_location = region::pin(situation, pins, is_gone);
-    status.operation = if is_gone && !enablement::instance(situation).is_true() {
+    status.operation = if is_gone && !evidence::instance(situation).is_true() {
         None
     } else {
-        intent.or_else(|| operation::current(situation))
+        intent.or_else(|| evidence::operation(situation))
     };
     status.features = features(situation);
     status.services = services();
@@ -75,7 +75,7 @@ pub(super) fn learnt(situation: &Situation) -> Memory {
 fn intent(situation: &Situation, plan: &Plan) -> Option<Operation> {
     let step = plan.next().filter(|step| step.change.needs_intent())?;
     let StepActor::Broker(request) = &step.by else { return None };
-    let open = operation::current(situation).filter(|open| {
+    let open = evidence::operation(situation).filter(|open| {
         operation::is_open(open) && open.step == step.change.name() && open.parameters == request.parameters
     });
     Some(open.unwrap_or_else(|| operation::intended(situation, &step.change, request)))
@@ -197,7 +197,7 @@ fn links(situation: &Situation) -> Vec<IntegrationStatus> {
         .integrations
         .iter()
         .map(|(name, wish)| {
-            let reading = integrations::link(situation, desired, name, wish.kind);
+            let reading = evidence::link(situation, desired, name, wish.kind);
             let stored = situation.memory.integration(name);
             let state = match reading.value() {
                 Some(LinkState::Linked) => LinkReading::Linked,
@@ -205,7 +205,7 @@ fn links(situation: &Situation) -> Vec<IntegrationStatus> {
                 None => LinkReading::Unknown,
             };
             let kept = stored
-                .filter(|_| desired.state == DesiredState::Enabled && enablement::service(situation).value().is_none());
+                .filter(|_| desired.state == DesiredState::Enabled && evidence::service(situation).value().is_none());
             if let Some(kept) = kept {
                 return kept.clone();
             }

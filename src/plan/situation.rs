@@ -1,17 +1,10 @@
 //! Everything that a plan may depend on, gathered in one value.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::desired::{Desired, InvalidSpec};
-use super::failure::ErrorClass;
 use super::memory::Memory;
 use super::observed::Observed;
-use super::step::{Outcome, Step, StepActor};
-use crate::api::{Operation, OperationResult, StepName};
-
-/// Longest text of the other side that is kept in `status.operation.message`, in characters.
-const MESSAGE_LIMIT: usize = 500;
 
 /// The whole input of a plan. Two equal situations have equal plans.
 #[derive(Clone, Debug)]
@@ -104,90 +97,6 @@ pub struct Capabilities {
 }
 
 impl Situation {
-    /// The situation after a step, with what was read again since, if anything was.
-    ///
-    /// What came of the step enters the memory as a changed operation, and a failure stands beside the readings.
-    #[must_use]
-    pub fn after(mut self, step: &Step, outcome: &Outcome, observed: Option<Observed>) -> Self {
-        let StepActor::Broker(request) = &step.by else { return self };
-        // Where the broker does not show it, only an ended operation tells what it brought about, and a new one is about
-        // to take its place.
-        self.memory = super::report::learnt(&self);
-        let before = super::operation::current(&self);
-        if let Some(observed) = observed {
-            self.observed = observed;
-        }
-        let mut operation = before
-            .filter(|operation| operation.step == step.change.name() && super::operation::is_open(operation))
-            .unwrap_or_else(|| super::operation::intended(&self, &step.change, request));
-        match outcome {
-            Outcome::Done => {
-                operation.end_time = Some(Time(self.now));
-                operation.result = Some(OperationResult::Succeeded);
-                self.remember_repair(step);
-            }
-            Outcome::InProgress { handle, .. } => {
-                operation.handle.clone_from(handle);
-                operation.accept_time = Some(Time(self.now));
-                operation.deadline_time = Time(self.now + super::operation::deadline(&self));
-                self.remember_repair(step);
-            }
-            Outcome::Refused(failure) if failure.class == ErrorClass::Invalid => {
-                operation.end_time = Some(Time(self.now));
-                operation.result = Some(OperationResult::Refused);
-                operation.message = Some(failure.to_string().chars().take(MESSAGE_LIMIT).collect());
-                self.recent.refused_at = Some(self.now);
-                self.forget_refused_pin(&operation);
-            }
-            Outcome::Refused(failure) => {
-                self.observed.failure = Some(failure.clone());
-                if !step.change.needs_intent() {
-                    return self;
-                }
-            }
-        }
-        self.memory.set_operation(Some(operation));
-        // What was read of an earlier operation says nothing about this one.
-        self.observed.progress = None;
-        self
-    }
-
-    fn remember_repair(&mut self, step: &Step) {
-        if let Some(target) = step.change.repairs() {
-            self.memory.set_repair(target, self.now);
-        }
-    }
-
-    /// A region that was pinned for a request which was refused with nothing accepted is free again.
-    fn forget_refused_pin(&mut self, operation: &Operation) {
-        let provisioned = operation.step == StepName::Enable && operation.parameters.tenant_id.is_some();
-        // Both times are of the pass that decided the request.
-        let its_own = self.memory.pin().is_some_and(|pin| pin.pin_time == operation.start_time);
-        if provisioned && its_own && !super::enablement::instance(&self.clone()).is_true() {
-            self.memory.forget_pin();
-        }
-    }
-
-    /// What this process should remember after the pass.
-    #[must_use]
-    pub fn recent_after(&self) -> Recent {
-        let mut recent = self.recent;
-        match &self.observed.failure {
-            Some(failure) => {
-                recent.failing_since = recent.failing_since.or(Some(self.now));
-                recent.failures = recent.failures.saturating_add(1);
-                recent.throttled_until = match failure.class {
-                    ErrorClass::Throttled { until } => until,
-                    _ => None,
-                };
-            }
-            None => {
-                recent = Recent { refused_at: recent.refused_at, ..Recent::default() };
-            }
-        }
-        recent
-    }
-
     /// Whether the spec differs from the one that the last verdict was about.
     #[must_use]
     pub fn spec_changed(&self) -> bool {
@@ -199,5 +108,12 @@ impl Situation {
     pub fn reconcile_requested(&self) -> bool {
         self.subject.reconcile_request.is_some()
             && self.subject.reconcile_request.as_deref() != self.memory.last_handled_reconcile_at()
+    }
+
+    /// Time between two looks at a tenant that is as declared, within the administrator's bounds.
+    #[must_use]
+    pub fn resync(&self, desired: &Desired) -> SignedDuration {
+        let (least, most) = self.capabilities.resync;
+        desired.resync.max(least).min(most)
     }
 }

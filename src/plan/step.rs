@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::failure::Failure;
 use super::handoff::HandOff;
-use crate::api::{Actor, OperationParameters, Risk, StepName};
+use crate::api::{Actor, OperationParameters, Reason, Risk, StepName};
 use crate::tenant::{IntegrationType, Region, TenantId};
 
 /// Name of the service itself in `status.repairs`. It starts with a capital letter, which no integration's name can.
@@ -173,10 +173,10 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.change {
             Change::Enable { pins: Some(region), .. } => {
-                write!(f, "turn the service on, its data in {region} for ever")?
+                write!(f, "turn the service on, its data in {region} for ever")?;
             }
             Change::Enable { pins: None, .. } => {
-                write!(f, "turn the service on; Microsoft chooses the region, and it cannot be changed afterwards")?
+                write!(f, "turn the service on; Microsoft chooses the region, and it cannot be changed afterwards")?;
             }
             Change::Disable { .. } => write!(f, "opt out: the features go, the four services stay as they are")?,
             Change::Link { name, kind, .. } => write!(f, "link {name} ({kind})")?,
@@ -188,5 +188,17 @@ impl fmt::Display for Step {
             StepActor::Person(hand_off) => write!(f, ", by a person: {}", hand_off.role),
             StepActor::Nobody => write!(f, ", which managementPolicy Observe forbids"),
         }
+    }
+}
+
+/// The reason that conditions show while a step goes on.
+#[must_use]
+pub const fn progress_reason(step: StepName) -> Reason {
+    match step {
+        StepName::Enable => Reason::Enabling,
+        StepName::Disable => Reason::Disabling,
+        StepName::Link => Reason::Linking,
+        StepName::Unlink => Reason::Unlinking,
+        StepName::Deprovision => Reason::Deprovisioning,
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod acts;
 pub mod broker;
+mod clock;
 pub mod control;
 pub mod faults;
 pub mod holds;

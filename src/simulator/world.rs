@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::clock;
 use super::faults::Faults;
 use super::holds::Holds;
 use super::requests::RequestLog;
@@ -69,7 +70,7 @@ impl World {
     pub fn change<T>(&self, act: impl FnOnce(&mut State, Timestamp) -> T) -> Result<T, StoreError> {
         let mut guard = self.look();
         let Inner { state, store, .. } = &mut *guard;
-        let done = act(state, Timestamp::now());
+        let done = act(state, clock::now());
         store.commit(state)?;
         Ok(done)
     }

@@ -47,19 +47,6 @@ const EFFECTS: [&str; 13] = [
 /// The parts of kube that are no client: its derive macros and what they need.
 const KUBE_MACROS: [&str; 3] = ["kube::CustomResource", "kube::CustomResourceExt", "kube::KubeSchema"];
 const MOST_LINES: usize = 500;
-/// Pairs of rules that ask each other. The list may only become shorter: each pair is a rule that is not in one place.
-const TOLERATED_CIRCLES: [(&str, &str); 10] = [
-    ("plan::deprovision", "plan::planner"),
-    ("plan::enablement", "plan::operation"),
-    ("plan::enablement", "plan::planner"),
-    ("plan::enablement", "plan::region"),
-    ("plan::enablement", "plan::situation"),
-    ("plan::integrations", "plan::operation"),
-    ("plan::integrations", "plan::planner"),
-    ("plan::operation", "plan::situation"),
-    ("plan::pace", "plan::planner"),
-    ("plan::planner", "plan::region"),
-];
 
 /// One file under `src/`, its path relative to it.
 struct Source {
@@ -76,9 +63,8 @@ fn the_code_keeps_to_its_rooms() {
 }
 
 #[test]
-fn no_two_files_import_each_other_but_those_that_always_did() {
-    let tolerated: Vec<String> = TOLERATED_CIRCLES.iter().map(|(one, other)| told(one, other)).collect();
-    assert_eq!(circles(&sources()), tolerated);
+fn no_two_files_import_each_other() {
+    assert_eq!(circles(&sources()), Vec::<String>::new());
 }
 
 fn sources() -> Vec<Source> {

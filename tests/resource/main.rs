@@ -10,6 +10,7 @@ mod declaration;
 mod defaults;
 mod edits;
 mod pin;
+mod samples;
 mod schema;
 mod stage;
 mod status;

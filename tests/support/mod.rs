@@ -1,6 +1,11 @@
 //! What integration tests and the demonstration stand on: a real control plane
 //! and a network that can be held still.
 #![allow(dead_code, unused_imports, reason = "every test binary compiles all of this and uses only its part")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should end where it stands, with a word on why"
+)]
 
 pub(crate) mod control_plane;
 pub(crate) mod kstatus;

@@ -84,7 +84,7 @@ impl Simulator {
     pub async fn fault(&self, matching: Value, times: Option<u32>, fault: Value) -> Result<u64, ControlError> {
         let order = json!({ "match": matching, "times": times, "fault": fault });
         let answer = self.call(Method::POST, "/faults", Some(order)).await?;
-        Ok(answer["id"].as_u64().unwrap_or_default())
+        Ok(answer.get("id").and_then(Value::as_u64).unwrap_or_default())
     }
 
     /// Deletes one fault.
@@ -100,7 +100,7 @@ impl Simulator {
     /// Makes a hold point at `arrived` or `acted`. Returns its id.
     pub async fn hold(&self, matching: Value, point: &str) -> Result<u64, ControlError> {
         let answer = self.call(Method::POST, "/holds", Some(json!({ "match": matching, "point": point }))).await?;
-        Ok(answer["id"].as_u64().unwrap_or_default())
+        Ok(answer.get("id").and_then(Value::as_u64).unwrap_or_default())
     }
 
     /// Waits until a request is held, or the time is over; `reached` of the answer says which.
@@ -143,7 +143,7 @@ impl Simulator {
         if status.is_success() {
             return Ok(answer);
         }
-        let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+        let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (error, hint) = (text("error"), text("hint"));
         Err(ControlError::Refused { method, path: path.to_owned(), status: status.as_u16(), error, hint })
     }

@@ -18,6 +18,7 @@ use kube::{Api, Client};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use threat_protection_operator::api::{CRD_NAME, ThreatProtectionTenant, custom_resource_definition};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::control_plane::process::Process;
 use super::control_plane::{Access, ControlPlane, Credential, shared};
@@ -110,11 +111,16 @@ pub(crate) struct Stage {
     pub(crate) announcement: Announcement,
     directory: PathBuf,
     simulator_process: Option<Process>,
+    _admission: SemaphorePermit<'static>,
 }
+
+/// Stages that are open at once: two processes each, on machines that may have two cores.
+static PLACES: Semaphore = Semaphore::const_new(8);
 
 impl Stage {
     /// Opens a stage in a new namespace whose name begins with `name`.
     pub(crate) async fn open(name: &str) -> Self {
+        let admission = PLACES.acquire().await.expect("the semaphore is never closed");
         let plane = shared();
         let client = plane.client().await.expect("a client");
         apply_definition(&client).await;
@@ -127,7 +133,7 @@ impl Stage {
         let (simulator_process, announcement) = start_simulator(plane, &directory, None).await;
         let simulator = Simulator::new(&announcement.control_url);
         let simulator_process = Some(simulator_process);
-        Self { plane, client, namespace, simulator, announcement, directory, simulator_process }
+        Self { plane, client, namespace, simulator, announcement, directory, simulator_process, _admission: admission }
     }
 
     /// The directory of this stage, for files.
@@ -359,7 +365,7 @@ async fn create_namespace(client: &Client, name: &str) {
     Api::all(client.clone()).create(&PostParams::default(), &namespace).await.expect("the namespace is created");
 }
 
-/// The ServiceAccount and the ClusterRole of `deploy/base`, bound for this namespace's account.
+/// The ServiceAccount and the `ClusterRole` of `deploy/base`, bound for this namespace's account.
 async fn create_account(client: &Client, namespace: &str) {
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     let account = serde_json::from_value(json!({"metadata": {"name": ACCOUNT}})).expect("an account");

@@ -11,8 +11,9 @@ use threat_protection_operator::api::{
 use threat_protection_operator::plan::desired::Desired;
 use threat_protection_operator::plan::memory::Memory;
 use threat_protection_operator::plan::observed::Observed;
-use threat_protection_operator::plan::pace::{hold_back, pace};
-use threat_protection_operator::plan::planner::{Plan, plan};
+use threat_protection_operator::plan::pace::pace;
+use threat_protection_operator::plan::planned::Plan;
+use threat_protection_operator::plan::planner::plan;
 use threat_protection_operator::plan::report::report;
 use threat_protection_operator::plan::situation::{Capabilities, Permit, Recent, Situation, Subject};
 use threat_protection_operator::plan::step::{Outcome, Step, StepActor};
@@ -235,7 +236,8 @@ impl World {
     async fn observe(&self) -> Observed {
         let Ok(desired) = self.desired() else { return Observed::nothing() };
         let may_ask = matches!(self.permit, Permit::Granted { .. }) && desired.management != ManagementPolicy::Suspend;
-        assert_eq!(hold_back(&self.recent, self.now), None, "a pass before the time that the broker gave");
+        let waits = self.recent.throttled_until.is_some_and(|until| self.now < until);
+        assert!(!waits, "a pass before the time that the broker gave");
         match &self.broker {
             Some(broker) if may_ask => {
                 let operation = self.status.as_ref().and_then(|status| status.operation.clone());

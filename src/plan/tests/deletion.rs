@@ -9,7 +9,7 @@ use crate::plan::release::Hold;
 use crate::plan::situation::Permit;
 use crate::plan::step::Outcome;
 
-fn deleted(fields: serde_json::Value) -> World {
+fn deleted(fields: &serde_json::Value) -> World {
     let mut all = json!({"deletionPolicy": "Deprovision"});
     all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     let mut world = World::new(all);
@@ -62,7 +62,7 @@ fn suspend_adds_and_removes_nothing() {
 
 #[test]
 fn a_deleted_resource_waits_for_the_declaration_then_deprovisions_once_and_goes() {
-    let mut world = deleted(json!({}));
+    let mut world = deleted(&json!({}));
     world.pass();
     world.assert_stalled(Reason::DeprovisionNotDeclared);
     assert_eq!(world.hold(), Hold::Keep);
@@ -77,7 +77,7 @@ fn a_deleted_resource_waits_for_the_declaration_then_deprovisions_once_and_goes(
 
 #[test]
 fn another_finalizer_goes_first() {
-    let mut world = deleted(json!({}));
+    let mut world = deleted(&json!({}));
     world.subject.finalizers.push("backup.example.com/hold".into());
     declare(&mut world);
     world.pass();
@@ -90,7 +90,7 @@ fn another_finalizer_goes_first() {
 
 #[test]
 fn retain_on_the_terminating_object_releases_it_with_a_warning() {
-    let mut world = deleted(json!({}));
+    let mut world = deleted(&json!({}));
     world.edit(json!({"deletionPolicy": "Retain"}));
     assert!(is_released(&world.hold(), true));
     world.pass();
@@ -99,7 +99,7 @@ fn retain_on_the_terminating_object_releases_it_with_a_warning() {
 
 #[test]
 fn a_terminating_namespace_releases_without_calling_anything() {
-    let mut world = deleted(json!({}));
+    let mut world = deleted(&json!({}));
     declare(&mut world);
     world.subject.home_is_terminating = true;
     assert!(is_released(&world.hold(), true));
@@ -110,7 +110,7 @@ fn a_terminating_namespace_releases_without_calling_anything() {
 #[test]
 fn a_resource_without_permission_and_one_that_is_succeeded_release_without_calling() {
     for permit in [Permit::NotAllowed, Permit::Succeeded] {
-        let mut world = deleted(json!({}));
+        let mut world = deleted(&json!({}));
         declare(&mut world);
         world.permit = permit;
         assert!(is_released(&world.hold(), true));
@@ -121,7 +121,7 @@ fn a_resource_without_permission_and_one_that_is_succeeded_release_without_calli
 
 #[test]
 fn a_broker_that_refuses_holds_until_somebody_attests() {
-    let mut world = deleted(json!({}));
+    let mut world = deleted(&json!({}));
     declare(&mut world);
     world.pass_with(&Outcome::Refused(failure(ErrorClass::Invalid, Reason::ProviderRejected)), None);
     world.assert_stalled(Reason::ProviderRejected);
@@ -133,7 +133,7 @@ fn a_broker_that_refuses_holds_until_somebody_attests() {
 
 #[test]
 fn no_broker_holds_with_the_support_text() {
-    let mut world = deleted(json!({})).without_broker();
+    let mut world = deleted(&json!({})).without_broker();
     world.subject.is_deleting = true;
     declare(&mut world);
     world.pass();
@@ -145,7 +145,7 @@ fn no_broker_holds_with_the_support_text() {
 
 #[test]
 fn a_broker_that_cannot_be_reached_is_waited_for_until_the_deadline() {
-    let mut world = deleted(json!({}));
+    let mut world = deleted(&json!({}));
     declare(&mut world);
     world.observed = unreadable(ErrorClass::Transient, Reason::ProviderUnavailable);
     world.pass();

@@ -7,7 +7,8 @@ use crate::api::{ConditionType, Reason, ThreatProtectionTenantSpec, ThreatProtec
 use crate::plan::desired::Desired;
 use crate::plan::memory::Memory;
 use crate::plan::observed::{Instance, InstanceParameters, Observed, Progress};
-use crate::plan::planner::{Plan, plan};
+use crate::plan::planned::Plan;
+use crate::plan::planner::plan;
 use crate::plan::reading::{Reading, Why};
 use crate::plan::release::{Hold, hold};
 use crate::plan::report::report;

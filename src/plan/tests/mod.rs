@@ -4,5 +4,8 @@ mod deletion;
 mod fixture;
 mod handoffs;
 mod laws;
+mod links;
+mod operations;
+mod pacing;
 mod policies;
 mod transitions;

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::body;
+use super::call::{Act, Answer};
 use super::catalog::{Catalog, Offer};
 use super::look::{Fetched, fetch};
 use super::verdict;
-use super::wire::{Act, Answer, Wire};
+use super::wire::Wire;
 use crate::plan::failure::Failure;
 use crate::plan::observed::InstanceParameters;
 use crate::plan::step::{BrokerCall, BrokerRequest, Outcome};

@@ -8,8 +8,9 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::body::{self, Offering};
+use super::call::{Act, Answer};
 use super::verdict;
-use super::wire::{Act, Answer, Wire};
+use super::wire::Wire;
 use crate::plan::failure::Failure;
 use crate::remote::http::clean;
 

@@ -19,9 +19,10 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::body::{self, State};
+use super::call::{Act, Answer};
 use super::catalog::{Catalog, Offer};
 use super::verdict;
-use super::wire::{Act, Answer, Wire};
+use super::wire::Wire;
 use crate::api::{Operation, OperationResult, StepName};
 use crate::plan::failure::{ErrorClass, Failure};
 use crate::plan::observed::{Instance, InstanceParameters, Observed, Progress};

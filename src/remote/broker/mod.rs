@@ -21,6 +21,7 @@ use crate::remote::{Execute, Observe, Order, Question};
 
 mod act;
 mod body;
+mod call;
 mod catalog;
 mod look;
 mod settings;

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::body::{self, ErrorBody, WrongShape};
-use super::wire::{API_VERSION, Act, Answer};
+use super::call::{API_VERSION, Act, Answer};
 use crate::api::Reason;
 use crate::plan::failure::{ErrorClass, Failure};
 use crate::remote::http::ExchangeError;

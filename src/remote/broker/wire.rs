@@ -1,104 +1,30 @@
 //! The calls: addresses, headers, limits, log, health.
 
-use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, Method, Url};
+use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::BrokerHealth;
+use super::call::{API_VERSION, Act, Answer};
 use super::settings::{BrokerAuth, BrokerSettings, BrokerSetupError};
 use super::verdict;
 use crate::plan::failure::Failure;
 use crate::remote::Caller;
 use crate::remote::http::{self, ClientOptions, ExchangeError};
 
-/// The version of the specification that we speak.
-pub(super) const API_VERSION: &str = "2.17";
-
 /// What the specification calls us, in `context` and in the originating identity.
 const PLATFORM: &str = "kubernetes";
 
 /// Name space of the version 5 UUIDs that stand for a namespace of a cluster in `space_guid`.
 const SPACE_NAMESPACE: Uuid = Uuid::from_u128(0x9d1b_5a7e_62f4_5b0c_8c55_0f9a_73de_1c48);
-
-/// One call of the specification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
-    /// `GET /v2/catalog`
-    Catalog,
-    /// `GET /v2/service_instances/{id}/last_operation`
-    LastOperation(Uuid),
-    /// `GET /v2/service_instances/{id}`
-    Fetch(Uuid),
-    /// `PUT /v2/service_instances/{id}`
-    Provision(Uuid),
-    /// `PATCH /v2/service_instances/{id}`
-    Update(Uuid),
-    /// `DELETE /v2/service_instances/{id}`
-    Deprovision(Uuid),
-}
-
-impl Act {
-    fn method(self) -> Method {
-        match self {
-            Self::Catalog | Self::LastOperation(_) | Self::Fetch(_) => Method::GET,
-            Self::Provision(_) => Method::PUT,
-            Self::Update(_) => Method::PATCH,
-            Self::Deprovision(_) => Method::DELETE,
-        }
-    }
-
-    fn is_mutating(self) -> bool {
-        matches!(self, Self::Provision(_) | Self::Update(_) | Self::Deprovision(_))
-    }
-
-    fn path(self) -> String {
-        match self {
-            Self::Catalog => "/v2/catalog".to_owned(),
-            Self::LastOperation(id) => format!("/v2/service_instances/{id}/last_operation"),
-            Self::Fetch(id) | Self::Provision(id) | Self::Update(id) | Self::Deprovision(id) => {
-                format!("/v2/service_instances/{id}")
-            }
-        }
-    }
-}
-
-/// As a message says it: "The service broker refused to …".
-impl fmt::Display for Act {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Catalog => write!(f, "show its catalog"),
-            Self::LastOperation(id) => write!(f, "say how far the operation on service instance {id} is"),
-            Self::Fetch(id) => write!(f, "show service instance {id}"),
-            Self::Provision(id) => write!(f, "provision service instance {id}"),
-            Self::Update(id) => write!(f, "update service instance {id}"),
-            Self::Deprovision(id) => write!(f, "deprovision service instance {id}"),
-        }
-    }
-}
-
-/// The broker's answer to a call.
-#[derive(Clone, Debug)]
-pub(super) struct Answer {
-    /// To which call.
-    pub act: Act,
-    /// HTTP status.
-    pub status: u16,
-    /// `Retry-After`.
-    pub retry_after: Option<SignedDuration>,
-    /// The body, or why it could not be read.
-    pub body: Result<Vec<u8>, ExchangeError>,
-    /// `X-Broker-API-Request-Identity` of the call.
-    pub request_id: String,
-}
 
 /// A way to the broker.
 #[derive(Debug)]

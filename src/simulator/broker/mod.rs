@@ -19,11 +19,11 @@ use axum::extract::{Path, Request, State as Extension};
 use axum::response::Response;
 use axum::routing::{get, put};
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 
 use self::delivery::Delivery;
 use self::wire::{Answer, Call, Refused};
 use self::work::Twist;
+use super::clock;
 use super::faults::Fault;
 use super::holds::{HeldRequest, Point, Then};
 use super::matching::{Endpoint, Subject};
@@ -96,7 +96,7 @@ impl Visit {
         let tenant = guard.tenant_of(call.named_tenant(), call.instance_id.as_deref());
         let seq = guard.requests.arrive(Logged {
             seq: 0,
-            time: Timestamp::now(),
+            time: clock::now(),
             method: call.method.clone(),
             path: call.path.clone(),
             instance_id: call.instance_id.clone(),
@@ -140,7 +140,7 @@ impl Visit {
 
     async fn hold(&self, point: Point) -> Then {
         let request = HeldRequest {
-            time: Timestamp::now(),
+            time: clock::now(),
             tenant_id: self.tenant,
             method: self.call.method.clone(),
             path: self.call.path.clone(),

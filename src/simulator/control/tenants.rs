@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State as Extension};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::problem::Problem;
 use crate::simulator::acts::navigation;
+use crate::simulator::clock;
 use crate::simulator::journal::{Actor, Change, Effect};
 use crate::simulator::rules;
 use crate::simulator::state::State;
@@ -45,7 +45,7 @@ pub enum SeedError {
 /// # Errors
 /// An impossible seed, or a state file that cannot be written.
 pub fn seed(world: &World, mut tenant: Tenant) -> Result<(), SeedError> {
-    tenant.complete_seed(Timestamp::now());
+    tenant.complete_seed(clock::now());
     check(&tenant)?;
     let id = tenant.tenant_id;
     world.change(|state, now| {

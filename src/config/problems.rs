@@ -1,0 +1,40 @@
+//! What is wrong with the file, gathered so that all of it can be told at once.
+
+use super::ConfigError;
+
+/// The problems found so far.
+#[derive(Debug, Default)]
+pub(super) struct Problems(pub(super) Vec<ConfigError>);
+
+impl Problems {
+    pub(super) fn add(&mut self, field: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) {
+        self.0.push(ConfigError { field: field.into(), what: what.into(), remedy: remedy.into() });
+    }
+
+    /// A number that must lie within bounds; the default where it is absent or wrong.
+    pub(super) fn number(&mut self, field: &str, value: Option<i64>, bounds: &Bounds) -> i64 {
+        let Bounds { default, least, most } = *bounds;
+        match value {
+            None => default,
+            Some(value) if (least..=most).contains(&value) => value,
+            Some(value) => {
+                let remedy = format!("Choose a number from {least} to {most}, or leave it out for {default}");
+                self.add(field, format!("{value} is out of bounds"), remedy);
+                default
+            }
+        }
+    }
+}
+
+/// What a number may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub default: i64,
+    pub least: i64,
+    pub most: i64,
+}
+
+/// From 1: less than a second would be a storm.
+pub(super) const fn up_to(most: i64, default: i64) -> Bounds {
+    Bounds { default, least: 1, most }
+}

@@ -1,0 +1,140 @@
+//! A plan as a value: the steps, what they wait for and why, and what differs without being touched.
+
+use std::fmt;
+
+use super::failure::ErrorClass;
+use super::handoff::HandOff;
+use super::situation::Situation;
+use super::step::{Step, StepActor};
+use crate::api::Reason;
+
+/// What follows from a situation.
+#[must_use]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Changes of the tenant, in order. Steps of a person stand among them.
+    pub steps: Vec<Step>,
+    /// What a person is asked for that changes nothing by itself: to look, and to write down what is seen.
+    pub asks: Vec<HandOff>,
+    /// Why nothing more is done now.
+    pub waiting: Vec<Waiting>,
+    /// What differs from the spec and is not touched.
+    pub drift: Vec<String>,
+    /// Nothing could be learnt and nothing is pending: the stored verdict stands as it is.
+    pub verdict_stands: bool,
+}
+
+/// A typed reason for not acting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The reason that conditions show.
+    pub reason: Reason,
+    /// What happened, why, and what to do next.
+    pub message: String,
+    /// What ends the waiting.
+    pub until: Until,
+}
+
+/// What ends a waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Time: the other side is at work, or the next try follows by itself.
+    Later,
+    /// A person.
+    Person,
+}
+
+impl Waiting {
+    pub(super) const fn later(reason: Reason, message: String) -> Self {
+        Self { reason, message, until: Until::Later }
+    }
+
+    pub(super) const fn for_person(reason: Reason, message: String) -> Self {
+        Self { reason, message, until: Until::Person }
+    }
+
+    /// The broker or API did not answer usefully.
+    pub(super) fn for_provider(situation: &Situation) -> Self {
+        match &situation.observed.failure {
+            Some(failure) if failure.class == ErrorClass::Invalid => {
+                Self::for_person(failure.reason, failure.to_string())
+            }
+            Some(failure) => Self::later(failure.reason, failure.to_string()),
+            None => Self::later(Reason::ProviderUnavailable, "the state of the tenant could not be read".to_owned()),
+        }
+    }
+}
+
+impl Plan {
+    /// The step that the operator itself would do next, if there is one and nothing failed or forbids it.
+    #[must_use]
+    pub fn next(&self) -> Option<&Step> {
+        if !self.waiting.iter().all(|waiting| waiting.reason == Reason::ActionRequired) {
+            return None;
+        }
+        self.steps.iter().find(|step| matches!(step.by, StepActor::Broker(_)))
+    }
+
+    /// Everything that a person is asked to do.
+    pub fn hand_offs(&self) -> impl Iterator<Item = &HandOff> {
+        let steps = self.steps.iter().filter_map(|step| match &step.by {
+            StepActor::Person(hand_off) => Some(hand_off),
+            _ => None,
+        });
+        steps.chain(&self.asks)
+    }
+
+    /// Whether the declared state is reached.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.steps.is_empty() && self.waiting.is_empty() && !self.verdict_stands
+    }
+
+    pub(super) fn wait(&mut self, waiting: Waiting) {
+        self.waiting.push(waiting);
+    }
+
+    /// Adds a step that a person must do.
+    pub(super) fn hand_over(&mut self, step: Step) {
+        if let StepActor::Person(hand_off) = &step.by {
+            let message = format!("{}: {} ({})", hand_off.role, hand_off.instructions, hand_off.link);
+            self.wait(Waiting::for_person(Reason::ActionRequired, message));
+        }
+        self.steps.push(step);
+    }
+
+    /// Asks a person to look.
+    pub(super) fn ask(&mut self, hand_off: HandOff, because: &str) {
+        let message = format!("{because}: {}", hand_off.instructions);
+        self.wait(Waiting::for_person(Reason::ActionRequired, message));
+        self.asks.push(hand_off);
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_settled() {
+            return writeln!(f, "nothing to do");
+        }
+        for step in &self.steps {
+            writeln!(f, "{} [{}]: {step} — because {}", step.change.name(), step.change.risk(), step.why)?;
+        }
+        for ask in &self.asks {
+            writeln!(f, "ask {}: {}", ask.role, ask.instructions)?;
+        }
+        for waiting in &self.waiting {
+            let whom = match waiting.until {
+                Until::Later => "waits",
+                Until::Person => "waits for a person",
+            };
+            writeln!(f, "{whom} ({}): {}", waiting.reason, waiting.message)?;
+        }
+        for drift in &self.drift {
+            writeln!(f, "differs: {drift}")?;
+        }
+        if self.verdict_stands {
+            writeln!(f, "nothing could be read; the last verdict stands")?;
+        }
+        Ok(())
+    }
+}
