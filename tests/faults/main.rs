@@ -2,7 +2,7 @@
 //! does it recover by itself?
 //!
 //! The cases of one test share an operator and a simulator and run at the same time, each with a tenant of its own.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 #![expect(clippy::indexing_slicing, reason = "indexing a JSON value that is not there gives null, and the test fails")]
 
 #[path = "../support/mod.rs"]
