@@ -5,9 +5,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::desired::Desired;
+use super::operation;
 use super::planned::Waiting;
 use super::situation::Situation;
-use crate::api::{ConditionType, Reason, TriState};
+use crate::api::{ConditionType, Reason, StepName, TriState};
 
 /// Why the recorded consent does not suffice to turn the service on, if it does not.
 ///
@@ -63,6 +64,12 @@ fn off_since(situation: &Situation) -> Option<Timestamp> {
 
 /// When a service that had been on was turned off as declared.
 fn ended_at(situation: &Situation, is_present: bool) -> Option<Timestamp> {
+    // What has only just ended is not in the conditions yet.
+    let ending = operation::succeeded(situation)
+        .filter(|operation| matches!(operation.step, StepName::Disable | StepName::Deprovision));
+    if let Some(operation) = ending {
+        return Some(operation.end_time_or_start());
+    }
     let service = situation.memory.condition(ConditionType::ServiceOn)?;
     if service.status != TriState::False {
         return None;
