@@ -33,6 +33,9 @@
 //! probes: { listen: "0.0.0.0:8080" }
 //! ```
 //!
+//! With `watchNamespace`, two resources for one tenant are told apart within that namespace only: give no tenant to two
+//! operators.
+//!
 //! A field that does not exist and a field that stands twice are refused: a typing error must not silently take a right
 //! away or give one. A namespace may be listed more than once (for tenants with and without `allowDeprovision`), a
 //! tenant only once in a namespace.
@@ -163,10 +166,20 @@ impl Config {
         let file: file::File = serde_yaml::from_str(text).map_err(|error| {
             vec![ConfigError {
                 field: "the file".to_owned(),
-                what: format!("it is not YAML of the documented shape ({error})"),
+                what: format!("it is not YAML of the documented shape ({})", without_values(&error.to_string())),
                 remedy: "Correct the line that is named; the documentation lists every field".to_owned(),
             }]
         })?;
         check::config(file, directory)
     }
+}
+
+/// A message of the YAML library without the value that it quotes: it may be a password that was written where the name
+/// of a file belongs. `invalid type: string "…", expected …` keeps its kind, its expectation and its place.
+fn without_values(message: &str) -> String {
+    const MARK: &str = "invalid ";
+    let Some((before, rest)) = message.split_once(MARK) else { return message.to_owned() };
+    let Some((what, expectation)) = rest.rsplit_once(", expected ") else { return format!("{before}{MARK}value") };
+    let kind = what.split_once(": ").and_then(|(_, value)| value.split(' ').next()).unwrap_or("value");
+    format!("{before}a {kind} stands here, expected {expectation}")
 }

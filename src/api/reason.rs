@@ -163,6 +163,7 @@ named_by_variant!(Reason {
 impl Reason {
     /// What happened, and why: one sentence.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one table, a line a reason")]
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::InvalidSpec => "The spec cannot be carried out as it is written.",
@@ -242,6 +243,7 @@ impl Reason {
 
     /// What to do about it: one sentence.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one table, a line a reason")]
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::InvalidSpec => "Correct the field that the message names, and apply again.",

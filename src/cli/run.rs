@@ -124,7 +124,14 @@ fn health(broker: Option<&Broker>) -> String {
         None => "none is configured".to_owned(),
         Some(BrokerHealth::Unknown) => "not asked yet".to_owned(),
         Some(BrokerHealth::Ok) => "ok".to_owned(),
-        Some(BrokerHealth::Failing(failure)) => format!("failing: {failure}"),
+        // Whoever can reach the probe reads this: no words of the broker, no ids. The log has them.
+        Some(BrokerHealth::Failing(failure)) => {
+            format!(
+                "failing ({}, {}): see the log, and broker.auth and broker.caFile",
+                failure.class.name(),
+                failure.reason
+            )
+        }
     }
 }
 

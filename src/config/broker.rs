@@ -104,14 +104,19 @@ fn secret(field: &str, path: &str, directory: &Path, problems: &mut Problems) ->
     let text = match std::fs::read_to_string(directory.join(path)) {
         Ok(text) => SecretString::from(text),
         Err(error) => {
-            problems.add(field, format!("{path} cannot be read ({error})"), "Name an existing, readable text file");
+            // The path is not repeated: whoever writes the secret itself here must not find it in a log.
+            problems.add(
+                field,
+                format!("the file that it names cannot be read ({})", error.kind()),
+                "Name an existing, readable text file",
+            );
             return None;
         }
     };
     let value = text.expose_secret();
     let value = value.strip_suffix('\n').map_or(value, |value| value.strip_suffix('\r').unwrap_or(value));
     if value.is_empty() {
-        problems.add(field, format!("{path} is empty"), "Write the secret into the file");
+        problems.add(field, "the file that it names is empty", "Write the secret into the file");
         return None;
     }
     Some(SecretString::from(value))

@@ -31,6 +31,10 @@ pub(super) fn config(file: File, directory: &Path) -> Result<Config, Vec<ConfigE
         let what = format!("{namespace:?} cannot be the name of a namespace");
         problems.add("controller.watchNamespace", what, "Name one namespace, or leave it out to look at all of them");
     }
+    if let Some(namespace) = watch_namespace.as_deref().filter(|namespace| !tenancy.contains_key(*namespace)) {
+        let what = format!("tenancy has no entry for {namespace:?}, so nothing that is looked at may manage a tenant");
+        problems.add("controller.watchNamespace", what, "Add the namespace to tenancy, or correct the name");
+    }
     let probes = listen(probes.listen.as_deref().unwrap_or("0.0.0.0:8080"), &mut problems);
     match (probes, u16::try_from(concurrency)) {
         (Some(probes), Ok(concurrency)) if problems.0.is_empty() => {

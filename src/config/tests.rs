@@ -162,6 +162,26 @@ fn other_ways_to_sign_in(#[case] auth: &str) {
 
 /// A file with one problem, the field that is named, and words of the message.
 #[rstest]
+#[case::a_token_where_a_mapping_belongs(
+    "tenancy: []\nbroker:\n  url: https://broker.example.com\n  auth: { bearer: pl4nted-marker }\n",
+    "the file",
+    "a string stands here"
+)]
+#[case::a_password_where_a_mapping_belongs(
+    "tenancy: []\nbroker:\n  url: https://broker.example.com\n  auth: { basic: pl4nted-marker }\n",
+    "the file",
+    "expected struct Basic"
+)]
+#[case::a_namespace_that_nobody_manages(
+    "tenancy: []\ncontroller: { watchNamespace: elsewhere }\n",
+    "controller.watchNamespace",
+    "no entry"
+)]
+#[case::a_password_where_a_path_belongs(
+    "tenancy: []\nbroker:\n  url: https://broker.example.com\n  auth: { basic: { username: operator, passwordFile: pl4nted-marker } }\n",
+    "broker.auth.basic.passwordFile",
+    "cannot be read"
+)]
 #[case::not_yaml("tenancy: [", "the file", "not YAML of the documented shape")]
 #[case::empty("", "the file", "tenancy")]
 #[case::no_tenancy("probes: {}", "the file", "missing field `tenancy`")]
@@ -242,17 +262,17 @@ fn files_that_are_refused(#[case] text: &str, #[case] field: &str, #[case] says:
 #[case::no_such_file(
     "  auth: { basic: { username: a, passwordFile: missing } }\n",
     "broker.auth.basic.passwordFile",
-    "missing cannot be read"
+    "cannot be read (entity not found)"
 )]
 #[case::empty_file(
     "  auth: { basic: { username: a, passwordFile: empty } }\n",
     "broker.auth.basic.passwordFile",
-    "empty is empty"
+    "is empty"
 )]
 #[case::only_a_line_break(
     "  auth: { basic: { username: a, passwordFile: newline } }\n",
     "broker.auth.basic.passwordFile",
-    "newline is empty"
+    "is empty"
 )]
 #[case::binary_file(
     "  auth: { basic: { username: a, passwordFile: binary } }\n",

@@ -39,6 +39,8 @@ pub enum ClusterError {
 pub async fn connect() -> Result<Client, ClusterError> {
     let mut config = Config::infer().await?;
     config.default_retry = false;
+    // Proxies of the environment are ignored, as for the broker; kube would refuse to start with one.
+    config.proxy_url = None;
     let builder = ClientBuilder::try_from(config).map_err(ClusterError::Client)?;
     Ok(builder.with_layer(&TimeoutLayer::new(ANSWER)).build())
 }

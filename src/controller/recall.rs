@@ -8,6 +8,9 @@ use kube::api::ObjectMeta;
 
 use crate::plan::situation::Recent;
 
+/// The watch is behind our own writes for about this long.
+pub(super) const CATCH_UP: Duration = Duration::from_millis(250);
+
 /// Volatile memory, one entry a resource. Entries of vanished resources are swept.
 #[derive(Debug, Default)]
 pub(super) struct Recall {
@@ -38,8 +41,13 @@ impl Recall {
         let (uid, version) = (metadata.uid.as_ref()?, metadata.resource_version.as_ref()?);
         let entries = self.lock();
         let handled = entries.get(uid)?.handled.as_ref()?;
-        let rest = handled.due.checked_duration_since(now)?;
-        (handled.versions.contains(version) && !rest.is_zero()).then_some(rest)
+        let rest = handled.due.checked_duration_since(now).filter(|rest| !rest.is_zero());
+        match handled.versions.iter().rposition(|known| known == version) {
+            None => None,
+            // The watch has not delivered our own last write yet: what would be planned from here is out of date.
+            Some(index) if index + 1 < handled.versions.len() => Some(rest.unwrap_or(CATCH_UP)),
+            Some(_) => rest,
+        }
     }
 
     /// What is remembered of failing readings and steps.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::cluster::scoped;
 use super::error::ReconcileError;
 use super::operator::{Guarded, Operator};
-use super::recall::{Recall, backoff};
+use super::recall::{CATCH_UP, Recall, backoff};
 use super::reconcile::reconcile;
 use crate::plan::ownership::Tenancy;
 use crate::plan::situation::Capabilities;
@@ -23,8 +23,6 @@ use crate::remote::{Execute, Observe};
 
 /// The time for running passes to end after the process was told to.
 const DRAIN: Duration = Duration::from_secs(10);
-/// The watch is behind our own view for about this long after a refused precondition.
-const CATCH_UP: Duration = Duration::from_millis(250);
 /// The time between two sweeps of what is remembered of vanished resources.
 const SWEEP: Duration = Duration::from_mins(10);
 

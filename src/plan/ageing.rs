@@ -4,12 +4,13 @@ use super::planned::{Plan, Waiting};
 use super::situation::Situation;
 use crate::api::{ConditionType, Reason};
 
-/// Reading failed. With nothing pending the stored verdict stands until three resyncs have failed.
+/// Reading failed. With nothing pending, or with something that a person must do, the stored verdict stands until three resyncs have failed.
 pub(super) fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
-    if situation.spec_changed() || !(situation.memory.is_ready() || has_aged_before(situation)) {
+    if situation.spec_changed() || !(situation.memory.is_ready() || waits_for_person(situation)) {
         return plan.wait(Waiting::for_provider(situation));
     }
-    if has_aged_before(situation) || !has_aged(situation) {
+    // What waits for a person waits on: forgetting it would forget since when, and what must not be tried again.
+    if waits_for_person(situation) || !has_aged(situation) {
         plan.verdict_stands = true;
         return;
     }
@@ -17,11 +18,9 @@ pub(super) fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
     plan.wait(Waiting::for_person(waiting.reason, waiting.message));
 }
 
-/// Whether the stored verdict is already that nothing could be read for too long.
-pub(super) fn has_aged_before(situation: &Situation) -> bool {
-    let unreadable =
-        situation.memory.condition(ConditionType::Ready).is_some_and(|ready| ready.reason.is_some_and(is_unreadable));
-    unreadable && situation.memory.condition(ConditionType::Stalled).is_some()
+/// Whether the stored verdict is that only a person can help.
+pub(super) fn waits_for_person(situation: &Situation) -> bool {
+    situation.memory.condition(ConditionType::Stalled).is_some()
 }
 
 /// Reasons that say that the state of the tenant could not be read.

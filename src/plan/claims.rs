@@ -22,9 +22,10 @@ pub(super) fn service_with(situation: &Situation, operation: Option<&Operation>)
 
 /// The broker's word. What it shows while an operation of ours goes on, or after one failed, is only what was asked for.
 fn claimed_service(situation: &Situation, operation: Option<&Operation>) -> Reading<bool> {
-    let enabling_failed = operation.is_some_and(|operation| {
-        operation.step == StepName::Enable && operation.result == Some(OperationResult::Failed)
-    });
+    // A reconcile request answers the verdict and not the doubt: only a new operation can lift that.
+    let is_wished = situation.desired.as_ref().is_ok_and(|desired| desired.state == DesiredState::Enabled);
+    let enabling_failed =
+        is_wished && operation::failed(situation).is_some_and(|failed| failed.step == StepName::Enable);
     let in_flight = operation.is_some_and(|operation| {
         let about_links = matches!(operation.step, StepName::Link | StepName::Unlink);
         operation::is_in_flight(operation) && !about_links
@@ -52,7 +53,7 @@ fn shown_state(parameters: Option<&InstanceParameters>) -> Option<DesiredState> 
 }
 
 /// Whether a broker acts here that does not show its instances.
-fn is_broker_silent(situation: &Situation) -> bool {
+pub(super) fn is_broker_silent(situation: &Situation) -> bool {
     situation.capabilities.has_broker && !situation.observed.is_retrievable && situation.observed.failure.is_none()
 }
 
@@ -105,10 +106,10 @@ pub(super) fn link_with(
     (name, kind): (&str, IntegrationType),
     operation: Option<&Operation>,
 ) -> Reading<LinkState> {
+    let concerns = |operation: &Operation| operation.parameters.integrations.contains_key(&kind);
     let doubtful = operation.is_some_and(|operation| {
-        operation.parameters.integrations.contains_key(&kind)
-            && (operation::is_in_flight(operation) || operation::has_failed(operation))
-    });
+        concerns(operation) && (operation::is_in_flight(operation) || operation::has_failed(operation))
+    }) || operation::failed(situation).is_some_and(|failed| concerns(&failed));
     let claimed = if doubtful || !kind.is_changed_by_broker() {
         Reading::unknown(Why::NotAsked)
     } else {

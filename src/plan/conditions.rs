@@ -49,6 +49,7 @@ fn first(plan: &Plan) -> Option<&Waiting> {
 
 fn ready(situation: &Situation, plan: &Plan) -> Verdict {
     let state = if situation.desired.is_ok()
+        && !situation.subject.is_deleting
         && matches!(situation.permit, Permit::Granted { .. })
         && best_service(situation).value().is_none()
     {
@@ -111,8 +112,12 @@ fn word(reading: &Reading<bool>) -> &'static str {
 /// The best known reading of the service: what was read in this pass, else what is remembered and has not lapsed.
 pub(super) fn best_service(situation: &Situation) -> Reading<bool> {
     let fresh = evidence::service(situation);
-    let Reading::Unknown { why } = fresh else { return fresh };
     let Ok(desired) = &situation.desired else { return fresh };
+    if desired.state == DesiredState::Deprovisioned && !fresh.is_false() && deprovision::is_proven(situation, desired) {
+        // Proven by a person's word, which here outranks the broker's.
+        return Reading::attested(false);
+    }
+    let Reading::Unknown { why } = fresh else { return fresh };
     match situation.memory.service() {
         Some((_, Source::Attested)) | None => Reading::unknown(why),
         Some(_) if why == Why::NotAsked && planner::lapsed(situation, desired) => Reading::unknown(why),

@@ -50,19 +50,22 @@ pub(super) fn plan_deprovision(situation: &Situation, desired: &Desired, plan: &
     }
     let present = evidence::instance(situation);
     let why = "the spec declares Deprovisioned and confirms it".to_owned();
-    if may_remove(situation) {
-        if present.why() == Some(Why::ReadFailed) {
-            let is_news = situation.subject.is_deleting || situation.spec_changed();
-            if !is_news && (situation.memory.is_ready() || ageing::has_aged_before(situation)) {
-                return ageing::plan_unreadable(situation, plan);
-            }
-            return plan.wait(unreachable(situation));
+    if situation.capabilities.has_broker && present.why() == Some(Why::ReadFailed) {
+        let is_news = situation.subject.is_deleting || situation.spec_changed();
+        if !is_news && (situation.memory.is_ready() || ageing::waits_for_person(situation)) {
+            return ageing::plan_unreadable(situation, plan);
         }
+        return plan.wait(unreachable(situation));
+    }
+    if may_remove(situation) {
         if present.why() == Some(Why::Ambiguous) {
             return plan.wait(Waiting::for_provider(situation));
         }
         if let Some(waiting) = restraint::operation_forbids(situation, StepName::Deprovision, present.is_true()) {
             return plan.wait(waiting);
+        }
+        if evidence::must_look_again(situation) {
+            return plan.wait(Waiting::for_provider(situation));
         }
         // Where the broker does not show its instances, the request itself finds out: 410 means that there is none.
         if !present.is_false() {

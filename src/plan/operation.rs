@@ -13,6 +13,12 @@ pub(super) fn succeeded(situation: &Situation) -> Option<Operation> {
     (operation.result == Some(OperationResult::Succeeded)).then_some(operation)
 }
 
+/// The remembered operation, where the broker has reported that it failed, also when somebody has answered that.
+pub(super) fn failed(situation: &Situation) -> Option<Operation> {
+    let operation = refresh(situation, situation.memory.operation()?.clone());
+    (operation.result == Some(OperationResult::Failed)).then_some(operation)
+}
+
 /// Whether the operation may still be going on.
 pub(super) const fn is_open(operation: &Operation) -> bool {
     operation.end_time.is_none()

@@ -15,7 +15,9 @@ use super::region;
 use super::restraint;
 use super::situation::{Permit, Situation};
 use super::step::{Step, StepActor};
-use crate::api::{ConditionType, DeletionPolicy, DesiredState, FINALIZER, ManagementPolicy, OperationResult, Reason};
+use crate::api::{
+    ConditionType, DeletionPolicy, DesiredState, FINALIZER, ManagementPolicy, OperationResult, Reason, StepName,
+};
 
 /// Plans. Planning again after the same readings gives the same plan.
 pub fn plan(situation: &Situation) -> Plan {
@@ -118,7 +120,7 @@ fn plan_unknown(situation: &Situation, desired: &Desired, why: Why, plan: &mut P
             }
             return;
         }
-        if open.step == crate::api::StepName::Enable {
+        if open.step == StepName::Enable {
             return enablement::turn_on(situation, desired, plan);
         }
     }
@@ -131,15 +133,18 @@ fn plan_unknown(situation: &Situation, desired: &Desired, why: Why, plan: &mut P
     if let Some(waiting) = ended_badly(situation, desired) {
         return plan.wait(waiting);
     }
+    if why == Why::NotAsked && evidence::must_look_again(situation) {
+        return plan.wait(Waiting::for_provider(situation));
+    }
     match why {
+        Why::NotAsked if is_tried_again(situation, desired) => enablement::turn_on(situation, desired, plan),
         Why::NotAsked if lapsed(situation, desired) => {
             plan.ask(
                 handoff::attest(desired, claim_for(desired.state)),
                 "the attestation that this rested on has lapsed",
             );
         }
-        Why::NotAsked if is_provisioned_again(situation, desired) => enablement::turn_on(situation, desired, plan),
-        Why::NotAsked if situation.memory.service().is_some() && !situation.spec_changed() => {
+        Why::NotAsked if situation.memory.is_ready() && !situation.spec_changed() => {
             plan.verdict_stands = true;
         }
         Why::Ambiguous => {
@@ -158,12 +163,14 @@ fn plan_unknown(situation: &Situation, desired: &Desired, why: Why, plan: &mut P
     }
 }
 
-/// Whether somebody asks for another try of a provisioning that did not end in time. The same request does no harm.
-fn is_provisioned_again(situation: &Situation, desired: &Desired) -> bool {
-    let provisioning = situation.memory.operation().filter(|operation| {
-        operation.result == Some(OperationResult::TimedOut) && operation.parameters.tenant_id.is_some()
+/// Whether somebody asks for another try of turning the service on, after one that failed or did not end in time. The
+/// same request does no harm.
+fn is_tried_again(situation: &Situation, desired: &Desired) -> bool {
+    let tried = situation.memory.operation().is_some_and(|operation| {
+        operation.step == StepName::Enable
+            && matches!(operation.result, Some(OperationResult::Failed | OperationResult::TimedOut))
     });
-    desired.state == DesiredState::Enabled && provisioning.is_some() && situation.reconcile_requested()
+    desired.state == DesiredState::Enabled && tried && situation.reconcile_requested()
 }
 
 /// A verdict about an operation of ours that makes what the broker shows unreliable.
@@ -184,12 +191,16 @@ const fn claim_for(state: DesiredState) -> &'static str {
 
 /// Whether the last word about the service was a person's, and it holds no longer.
 pub(super) fn lapsed(situation: &Situation, desired: &Desired) -> bool {
-    let remembered = matches!(situation.memory.service(), Some((_, Source::Attested)));
+    if situation.memory.service().is_some_and(|(_, source)| source != Source::Attested) {
+        return false;
+    }
+    let remembered = situation.memory.service().is_some();
     let reported = situation
         .memory
         .condition(ConditionType::ServiceOn)
         .is_some_and(|service| service.reason == Some(Reason::AttestationExpired));
-    remembered || reported || attestation::lapsed_service(desired, situation.now).is_some()
+    let expired = !situation.capabilities.has_broker && attestation::lapsed_service(desired, situation.now).is_some();
+    remembered || reported || expired
 }
 
 /// A resource that is being deleted and held: it goes once a declared deprovisioning is proven.

@@ -12,7 +12,7 @@ use super::situation::Situation;
 use crate::api::{DataLocationStatus, DesiredState, LocationSource, Reason, StepName};
 use crate::tenant::Region;
 
-/// Where the data lives, by what was read in this pass: the broker's word once the service is on, else an attestation
+/// Where the data lives, by what was read in this pass: the broker's word about a service whose state it tells, else an attestation
 /// (which also tells where Defender for Endpoint has its data before that).
 pub(super) fn known(situation: &Situation) -> Reading<Region> {
     let Ok(desired) = &situation.desired else { return Reading::unknown(Why::NotAsked) };
@@ -21,7 +21,7 @@ pub(super) fn known(situation: &Situation) -> Reading<Region> {
     }
     match &situation.observed.instance {
         Reading::Known { value: Instance::Present { parameters: Some(parameters) }, .. }
-            if parameters.region.is_some() && evidence::service(situation).is_true() =>
+            if parameters.region.is_some() && evidence::service(situation).value().is_some() =>
         {
             parameters.region.map_or(Reading::unknown(Why::NotAsked), Reading::claimed)
         }
@@ -81,7 +81,9 @@ pub(super) fn to_pin(situation: &Situation, desired: &Desired) -> Option<Region>
         return None;
     }
     let pinned = situation.memory.pin().map(|pin| pin.region);
-    pinned.or_else(|| known(situation).value().copied()).or(desired.region)
+    // An instance that exists has its region already: a wish cannot go with an update.
+    let wished = desired.region.filter(|_| !evidence::instance(situation).is_true());
+    pinned.or_else(|| known(situation).value().copied()).or(wished)
 }
 
 /// The pin as it should be written: it is set once, its source only grows, and proven deprovisioning clears it.

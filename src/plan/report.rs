@@ -29,6 +29,10 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
         return suspended(situation);
     }
     let mut status = situation.memory.status().clone();
+    if plan.verdict_stands && situation.observed.failure.is_some() {
+        // A request that could not be looked into stays open.
+        return status;
+    }
     status.last_handled_reconcile_at.clone_from(&situation.subject.reconcile_request);
     if plan.verdict_stands {
         return status;
@@ -65,6 +69,12 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
 /// The memory with what was learnt in this pass about the tenant, before anything new is noted in it.
 pub(super) fn learnt(situation: &Situation) -> Memory {
     let mut status = situation.memory.status().clone();
+    if situation.spec_changed() || situation.reconcile_requested() {
+        status.repairs.clear();
+    }
+    // What made us act is answered by the act, and cannot answer what comes of it too.
+    status.observed_generation = situation.subject.generation;
+    status.last_handled_reconcile_at.clone_from(&situation.subject.reconcile_request);
     status.data_location = region::pin(situation, None, false);
     status.features = features(situation);
     status.integrations = links(situation);

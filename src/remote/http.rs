@@ -31,8 +31,8 @@ pub const RETRY_AFTER_LIMIT: SignedDuration = SignedDuration::from_hours(1);
 /// Time to connect, the TLS handshake included; the limit of a request holds as well.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How a client is built.
-#[derive(Clone, Copy, Debug)]
+/// How a client is built. It holds a private key, so it cannot be printed.
+#[derive(Clone, Copy)]
 pub struct ClientOptions<'a> {
     /// The base of every address that the client will be asked for.
     pub base: &'a Url,

@@ -19,7 +19,7 @@ async fn exit_code(operator: &mut Operator) -> Option<i32> {
         if let Some(status) = operator.process.ended().unwrap() {
             return status.code();
         }
-        assert!(start.elapsed() < Duration::from_secs(10), "it does not end:\n{}", operator.log());
+        assert!(start.elapsed() < Duration::from_secs(15), "it does not end:\n{}", operator.log());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -34,7 +34,7 @@ async fn sigterm_ends_an_idle_operator_at_once() {
     signal(operator.process.pid(), Signal::Terminate).unwrap();
     let start = Instant::now();
     assert_eq!(exit_code(&mut operator).await, Some(0), "{}", operator.log());
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
     assert_eq!(stage.read("contoso").await, before);
 }
 

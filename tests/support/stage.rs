@@ -276,22 +276,6 @@ impl Stage {
     pub(crate) fn until_current<'a>(&'a self, name: &'a str) -> impl Future<Output = Value> + 'a {
         self.until(name, "current", |resource| !resource.is_null() && kstatus(resource) == KStatus::Current)
     }
-
-    /// How many writes to the resource the API server has accepted from the operator, by its audit log.
-    pub(crate) async fn operator_writes(&self, name: &str) -> Vec<String> {
-        // Lines of the log can lag the answers by a moment.
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let user = format!("system:serviceaccount:{}:{ACCOUNT}", self.namespace);
-        let entries = self.plane.audit().expect("an audit log");
-        entries
-            .into_iter()
-            .filter(|entry| entry.user == user && entry.namespace == self.namespace && entry.name == name)
-            .filter(|entry| entry.resource == "threatprotectiontenants")
-            .filter(|entry| matches!(entry.verb.as_str(), "create" | "update" | "patch" | "delete"))
-            .filter(|entry| entry.response_code.is_some_and(|code| code < 300))
-            .map(|entry| format!("{} {}", entry.verb, entry.subresource))
-            .collect()
-    }
 }
 
 /// A running operator. Dropping it kills it with SIGKILL.

@@ -196,7 +196,7 @@ impl Look<'_> {
                 (if is_done { Progress::Succeeded } else { Progress::Gone }, None)
             }
             (200, Err(error)) => (going_on(answer.retry_after), Some(verdict::without_body(&answer, error))),
-            _ => (going_on(answer.retry_after), Some(verdict::failure(&answer, self.question.now))),
+            _ => (going_on(answer.retry_after), Some(verdict::unread(&answer, self.question.now))),
         }
     }
 
@@ -262,7 +262,7 @@ pub(super) async fn fetch(
             Err(shape) => Fetched::Refused(verdict::misshapen(&answer, &shape)),
             Ok(_) => Fetched::Absent,
         },
-        _ => Fetched::Refused(verdict::failure(&answer, now)),
+        _ => Fetched::Refused(verdict::unread(&answer, now)),
     };
     Ok((answer, fetched))
 }

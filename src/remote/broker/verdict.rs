@@ -128,6 +128,16 @@ pub(super) fn failure(answer: &Answer, now: Timestamp) -> Failure {
     }
 }
 
+/// What an error means as the answer to a question: it refuses no step, so there is nothing to reject, and the next look
+/// may succeed.
+pub(super) fn unread(answer: &Answer, now: Timestamp) -> Failure {
+    let failure = failure(answer, now);
+    if failure.class != ErrorClass::Invalid {
+        return failure;
+    }
+    Failure { class: ErrorClass::Protocol, reason: Reason::ProviderUnavailable, ..failure }
+}
+
 fn throttled(answer: &Answer, now: Timestamp, said: &str) -> Failure {
     let until = answer.retry_after.and_then(|wait| now.checked_add(wait).ok());
     let message = format!(

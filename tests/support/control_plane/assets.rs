@@ -45,12 +45,11 @@ impl Tool {
         }
     }
 
-    /// How long the first build takes on two cores when nothing is cached.
-    pub(crate) fn first_build(self) -> &'static str {
+    /// What Go calls the binary: the last part of the package that is no version.
+    pub(crate) fn name_by_go(self) -> &'static str {
         match self {
-            Self::Etcd | Self::ControllerManager => "about a minute",
-            Self::ApiServer => "about two and a half minutes",
-            Self::Kubectl => "about 15 seconds",
+            Self::Etcd => "server",
+            _ => self.name(),
         }
     }
 }

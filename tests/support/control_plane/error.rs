@@ -28,10 +28,10 @@ pub(crate) enum ControlPlaneError {
         why: String,
     },
     /// Go refused.
-    #[error("building {tool} from Go modules failed ({status}); the end of {log:?}:\n{last_words}")]
+    #[error("building {tools} from Go modules failed ({status}); the end of {log:?}:\n{last_words}")]
     Build {
-        /// The binary that was asked for.
-        tool: &'static str,
+        /// The binaries that were asked for.
+        tools: String,
         /// How `go build` ended.
         status: String,
         /// Where all of its output is.

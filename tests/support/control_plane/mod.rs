@@ -7,7 +7,7 @@
 
 pub(crate) mod assets;
 pub(crate) mod audit;
-mod build;
+pub(crate) mod build;
 mod credentials;
 mod error;
 mod launch;
@@ -62,7 +62,11 @@ pub(crate) struct ControlPlane {
 /// When it cannot be started, in each test that asks.
 pub(crate) fn shared() -> &'static ControlPlane {
     static SHARED: OnceLock<Result<ControlPlane, ControlPlaneError>> = OnceLock::new();
-    let started = SHARED.get_or_init(|| ControlPlane::start(Options { controllers: false, audit: true }));
+    let started = SHARED.get_or_init(|| {
+        // All at once, because one build of four is faster than four, and the tests need them all sooner or later.
+        assets::locate([Tool::Etcd, Tool::ApiServer, Tool::ControllerManager, Tool::Kubectl])?;
+        ControlPlane::start(Options { controllers: false, audit: true })
+    });
     #[expect(clippy::panic, reason = "no test can do without it, and this prints the error as it was written")]
     match started {
         Ok(control_plane) => control_plane,

@@ -59,7 +59,7 @@ async fn polling(#[case] status: u16, #[case] body: Value, #[case] expected: Pro
 
 /// Errors while polling: the operation goes on, and the failure is told.
 #[rstest]
-#[case::bad_request(json_answer(400, &json!({})), ErrorClass::Invalid)]
+#[case::bad_request(json_answer(400, &json!({})), ErrorClass::Protocol)]
 #[case::credentials(json_answer(401, &json!({})), ErrorClass::Auth)]
 #[case::permission(json_answer(403, &json!({})), ErrorClass::Permission)]
 #[case::trouble(json_answer(500, &json!({})), ErrorClass::Transient)]
@@ -286,7 +286,7 @@ async fn an_instance_that_is_not_there(#[case] answer: ResponseTemplate) {
 #[rstest]
 #[case::page_not_found(html(404), ErrorClass::Protocol)]
 #[case::text_not_found(ResponseTemplate::new(404).set_body_string("404 page not found"), ErrorClass::Protocol)]
-#[case::gone(json_answer(410, &json!({})), ErrorClass::Invalid)]
+#[case::gone(json_answer(410, &json!({})), ErrorClass::Protocol)]
 #[case::being_updated(json_answer(422, &json!({ "error": "ConcurrencyError" })), ErrorClass::Waiting)]
 #[case::credentials(json_answer(401, &json!({})), ErrorClass::Auth)]
 #[case::permission(json_answer(403, &json!({})), ErrorClass::Permission)]
