@@ -183,6 +183,12 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_tenants_can_be_simulated() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/simulator/tenants.yaml");
+        assert_eq!(seeds(&shipped).unwrap().len(), 3);
+    }
+
+    #[test]
     fn seeds_that_are_no_tenants_name_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tenants.yaml");
