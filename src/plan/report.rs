@@ -15,9 +15,9 @@ use super::step::{Change, StepActor};
 use super::verdict::Verdict;
 use crate::api::{
     ConditionType, DesiredState, FeatureStatus, IntegrationStatus, LinkReading, ManagementPolicy, Operation,
-    PendingAction, PlannedStep, Reason, ServiceStatus, ThreatProtectionTenantStatus, TriState,
+    OperationResult, PendingAction, PlannedStep, Reason, ServiceStatus, ThreatProtectionTenantStatus, TriState,
 };
-use crate::tenant::{Feature, LinkState, Service};
+use crate::tenant::{Feature, LinkState, Region, Service};
 
 /// The status to be written. Equal to the stored one when there is nothing new to say.
 ///
@@ -37,6 +37,12 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
     if plan.verdict_stands {
         return status;
     }
+    if is_probe(situation, plan) {
+        // The refusal stands until the answer is another one: whoever waits for the resource is not told of each try.
+        status.operation = intent(situation, plan);
+        status.data_location = region::pin(situation, pinned_by(plan), false);
+        return status;
+    }
     status.observed_generation = situation.subject.generation;
     status.conditions = conditions_of(situation, conditions::verdicts(situation, plan));
     status.plan = plan.steps.iter().map(planned).collect();
@@ -50,11 +56,7 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
     }
     let intent = intent(situation, plan);
     let is_gone = conditions::is_deprovisioned(situation, plan);
-    let pins = plan.next().and_then(|step| match &step.change {
-        Change::Enable { pins, .. } => *pins,
-        _ => None,
-    });
-    status.data_location = region::pin(situation, pins, is_gone);
+    status.data_location = region::pin(situation, pinned_by(plan), is_gone);
     status.operation = if is_gone && !evidence::instance(situation).is_true() {
         None
     } else {
@@ -79,6 +81,21 @@ pub(super) fn learnt(situation: &Situation) -> Memory {
     status.features = features(situation);
     status.integrations = links(situation);
     Memory::new(Some(status))
+}
+
+/// Whether the next step only tries again what was refused, without anybody having changed anything or asked for it.
+fn is_probe(situation: &Situation, plan: &Plan) -> bool {
+    let (Some(operation), Some(next)) = (situation.memory.operation(), plan.next()) else { return false };
+    let again = operation.result == Some(OperationResult::Refused) && operation.step == next.change.name();
+    again && !situation.spec_changed() && !situation.reconcile_requested()
+}
+
+/// The region that the next step pins.
+fn pinned_by(plan: &Plan) -> Option<Region> {
+    plan.next().and_then(|step| match &step.change {
+        Change::Enable { pins, .. } => *pins,
+        _ => None,
+    })
 }
 
 /// The operation that the next step needs in status before it may be sent.

@@ -169,3 +169,24 @@ fn a_verdict_that_rests_on_a_broker_that_is_gone_becomes_a_hand_off() {
     assert!(world.condition(ConditionType::Stalled).is_some(), "{}", world.plan());
     assert!(world.condition(ConditionType::ActionRequired).is_some());
 }
+
+#[test]
+fn trying_a_refused_request_again_does_not_change_the_verdict() {
+    let refused = Outcome::Refused(failure(ErrorClass::Invalid, Reason::ProviderRejected));
+    let mut world = World::new(json!({"dataLocation": {"region": "US"}}));
+    world.pass_with(&refused, None);
+    let before = world.status.clone().unwrap().conditions;
+    world.wait(1);
+    let situation = world.situation();
+    let tried = crate::plan::report::report(&situation, &world.plan());
+    assert_eq!(tried.conditions, before, "also while it is being tried");
+    assert!(tried.operation.is_some_and(|operation| operation.end_time.is_none()), "the intent is there all the same");
+    assert!(tried.data_location.is_some(), "and the pin");
+    world.pass_with(&refused, None);
+    assert_eq!(world.sent.len(), 2);
+    assert_eq!(world.status.clone().unwrap().conditions, before);
+    assert!(world.region().is_none());
+    world.wait(1);
+    world.pass();
+    world.assert_ready(TriState::True, Reason::Enabled);
+}
