@@ -122,6 +122,15 @@ mod tests {
     }
 
     #[test]
+    fn a_version_that_our_own_write_has_replaced_is_never_planned_from() {
+        let (recall, start) = (Recall::default(), Instant::now());
+        recall.finished("u", Recent::default(), handled(&["1", "2"], start));
+        assert_eq!(recall.rest(&version("1"), start), Some(CATCH_UP), "the watch is behind");
+        assert_eq!(recall.rest(&version("2"), start), None, "it has caught up, and it is time");
+        assert_eq!(recall.rest(&version("3"), start), None, "somebody else wrote");
+    }
+
+    #[test]
     fn a_failed_pass_is_not_taken_for_dealt_with() {
         let (recall, start) = (Recall::default(), Instant::now());
         recall.finished(

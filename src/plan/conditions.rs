@@ -196,11 +196,7 @@ fn region_pinned(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdi
     if let Some(contradiction) = region::contradicted_pin(situation, desired) {
         return Verdict::not(Reason::Drifted, contradiction);
     }
-    let intends = plan.next().and_then(|step| match &step.change {
-        super::step::Change::Enable { pins, .. } => *pins,
-        _ => None,
-    });
-    if let Some(pin) = region::pin(situation, intends, is_deprovisioned(situation, plan)) {
+    if let Some(pin) = region::pin(situation, plan.pins(), is_deprovisioned(situation, plan)) {
         return Verdict::met(format!("{} ({})", pin.region, pin.source));
     }
     if desired.state != DesiredState::Enabled {

@@ -5,8 +5,9 @@ use std::fmt;
 use super::failure::ErrorClass;
 use super::handoff::HandOff;
 use super::situation::Situation;
-use super::step::{Step, StepActor};
+use super::step::{Change, Step, StepActor};
 use crate::api::Reason;
+use crate::tenant::Region;
 
 /// What follows from a situation.
 #[must_use]
@@ -73,6 +74,15 @@ impl Plan {
             return None;
         }
         self.steps.iter().find(|step| matches!(step.by, StepActor::Broker(_)))
+    }
+
+    /// The region that the next step pins.
+    #[must_use]
+    pub(super) fn pins(&self) -> Option<Region> {
+        self.next().and_then(|step| match &step.change {
+            Change::Enable { pins, .. } => *pins,
+            _ => None,
+        })
     }
 
     /// Everything that a person is asked to do.

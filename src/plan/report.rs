@@ -11,13 +11,13 @@ use super::planned::Plan;
 use super::reading::Reading;
 use super::region;
 use super::situation::{Permit, Situation};
-use super::step::{Change, StepActor};
+use super::step::StepActor;
 use super::verdict::Verdict;
 use crate::api::{
     ConditionType, DesiredState, FeatureStatus, IntegrationStatus, LinkReading, ManagementPolicy, Operation,
     OperationResult, PendingAction, PlannedStep, Reason, ServiceStatus, ThreatProtectionTenantStatus, TriState,
 };
-use crate::tenant::{Feature, LinkState, Region, Service};
+use crate::tenant::{Feature, LinkState, Service};
 
 /// The status to be written. Equal to the stored one when there is nothing new to say.
 ///
@@ -29,18 +29,18 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
         return suspended(situation);
     }
     let mut status = situation.memory.status().clone();
-    if plan.verdict_stands && situation.observed.failure.is_some() {
-        // A request that could not be looked into stays open.
-        return status;
+    // A request that could not be looked into stays open.
+    let is_looked_into = !plan.verdict_stands || situation.observed.failure.is_none();
+    if is_looked_into {
+        status.last_handled_reconcile_at.clone_from(&situation.subject.reconcile_request);
     }
-    status.last_handled_reconcile_at.clone_from(&situation.subject.reconcile_request);
     if plan.verdict_stands {
         return status;
     }
     if is_probe(situation, plan) {
         // The refusal stands until the answer is another one: whoever waits for the resource is not told of each try.
         status.operation = intent(situation, plan);
-        status.data_location = region::pin(situation, pinned_by(plan), false);
+        status.data_location = region::pin(situation, plan.pins(), false);
         return status;
     }
     status.observed_generation = situation.subject.generation;
@@ -56,7 +56,7 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
     }
     let intent = intent(situation, plan);
     let is_gone = conditions::is_deprovisioned(situation, plan);
-    status.data_location = region::pin(situation, pinned_by(plan), is_gone);
+    status.data_location = region::pin(situation, plan.pins(), is_gone);
     status.operation = if is_gone && !evidence::instance(situation).is_true() {
         None
     } else {
@@ -88,14 +88,6 @@ fn is_probe(situation: &Situation, plan: &Plan) -> bool {
     let (Some(operation), Some(next)) = (situation.memory.operation(), plan.next()) else { return false };
     let again = operation.result == Some(OperationResult::Refused) && operation.step == next.change.name();
     again && !situation.spec_changed() && !situation.reconcile_requested()
-}
-
-/// The region that the next step pins.
-fn pinned_by(plan: &Plan) -> Option<Region> {
-    plan.next().and_then(|step| match &step.change {
-        Change::Enable { pins, .. } => *pins,
-        _ => None,
-    })
 }
 
 /// The operation that the next step needs in status before it may be sent.

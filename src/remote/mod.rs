@@ -18,7 +18,8 @@ pub mod http;
 
 /// The resource on whose behalf something is asked or done.
 ///
-/// Its namespace and name go into the `context` of the Open Service Broker API; its uid into the log.
+/// Its namespace and name go into the `context` of the Open Service Broker API. The uid tells one resource from another
+/// of the same name; no broker is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// Namespace of the resource.

@@ -156,3 +156,14 @@ fn a_broker_that_cannot_be_reached_is_waited_for_until_the_deadline() {
     world.assert_stalled(Reason::ProviderUnavailable);
     assert_eq!(world.hold(), Hold::Keep);
 }
+
+#[test]
+fn a_deleted_resource_is_not_ready_also_where_its_tenant_is_unknown() {
+    let mut world = World::new(json!({"deletionPolicy": "Deprovision"})).without_broker();
+    world.pass();
+    world.assert_ready(TriState::Unknown, Reason::ActionRequired);
+    world.subject.is_deleting = true;
+    world.subject.finalizers = vec![FINALIZER.into()];
+    world.pass();
+    world.assert_ready(TriState::False, Reason::DeprovisionNotDeclared);
+}
