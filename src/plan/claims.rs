@@ -54,7 +54,7 @@ fn shown_state(parameters: Option<&InstanceParameters>) -> Option<DesiredState> 
 
 /// Whether a broker acts here that does not show its instances.
 pub(super) fn is_broker_silent(situation: &Situation) -> bool {
-    situation.capabilities.has_broker && !situation.observed.is_retrievable && situation.observed.failure.is_none()
+    situation.has_broker() && !situation.observed.is_retrievable && situation.observed.failure.is_none()
 }
 
 /// What our last succeeded operation made of the tenant, where the broker does not show it.
@@ -126,9 +126,7 @@ fn claimed_link(situation: &Situation, name: &str, kind: IntegrationType) -> Rea
     match &situation.observed.instance {
         Reading::Known { value: Instance::Present { parameters: Some(parameters) }, .. } => shown(parameters, kind),
         Reading::Known { value: Instance::Present { parameters: None }, .. } => remembered(situation, name, kind),
-        Reading::Unknown { why: Why::NotAsked } if situation.capabilities.has_broker => {
-            remembered(situation, name, kind)
-        }
+        Reading::Unknown { why: Why::NotAsked } if situation.has_broker() => remembered(situation, name, kind),
         Reading::Known { value: Instance::Absent, .. } => Reading::unknown(Why::NotAsked),
         Reading::Unknown { why } => Reading::unknown(*why),
     }

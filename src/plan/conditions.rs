@@ -11,7 +11,7 @@ use super::planner;
 use super::reading::{Reading, Source, Why};
 use super::region;
 use super::restraint;
-use super::situation::{Permit, Situation};
+use super::situation::Situation;
 use super::step::progress_reason;
 use super::verdict::Verdict;
 use crate::api::{ConditionType, DesiredState, Reason, StepName, TriState};
@@ -21,7 +21,7 @@ pub(super) fn verdicts(situation: &Situation, plan: &Plan) -> Vec<(ConditionType
     let ready = ready(situation, plan);
     let mut verdicts = vec![(ConditionType::Ready, ready.clone())];
     match &situation.desired {
-        Ok(desired) if matches!(situation.permit, Permit::Granted { .. }) => {
+        Ok(desired) if situation.is_permitted() => {
             verdicts.extend(of_tenant(situation, desired, plan));
         }
         _ => verdicts.extend(of_nothing(&ready)),
@@ -50,7 +50,7 @@ fn first(plan: &Plan) -> Option<&Waiting> {
 fn ready(situation: &Situation, plan: &Plan) -> Verdict {
     let state = if situation.desired.is_ok()
         && !situation.subject.is_deleting
-        && matches!(situation.permit, Permit::Granted { .. })
+        && situation.is_permitted()
         && best_service(situation).value().is_none()
     {
         TriState::Unknown

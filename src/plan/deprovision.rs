@@ -40,7 +40,7 @@ fn has_passed_deadline(situation: &Situation) -> bool {
 
 /// Whether the operator may have the broker remove the instance.
 fn may_remove(situation: &Situation) -> bool {
-    situation.capabilities.has_broker && situation.permit == Permit::Granted { allow_deprovision: true }
+    situation.has_broker() && situation.permit == Permit::Granted { allow_deprovision: true }
 }
 
 /// Plans towards gone.
@@ -50,7 +50,7 @@ pub(super) fn plan_deprovision(situation: &Situation, desired: &Desired, plan: &
     }
     let present = evidence::instance(situation);
     let why = "the spec declares Deprovisioned and confirms it".to_owned();
-    if situation.capabilities.has_broker && present.why() == Some(Why::ReadFailed) {
+    if situation.has_broker() && present.why() == Some(Why::ReadFailed) {
         let is_news = situation.subject.is_deleting || situation.spec_changed();
         if !is_news && (situation.memory.is_ready() || ageing::waits_for_person(situation)) {
             return ageing::plan_unreadable(situation, plan);

@@ -28,7 +28,7 @@ pub(super) fn turn_on(situation: &Situation, desired: &Desired, plan: &mut Plan)
     let pins = region::to_pin(situation, desired);
     let change = Change::Enable { pins, is_repair: outside };
     let why = if outside { "somebody turned it off outside" } else { "the spec declares Enabled" };
-    if situation.capabilities.has_broker {
+    if situation.has_broker() {
         let request = enable_request(situation, desired, present.is_true());
         plan.steps.push(Step { change, by: StepActor::Broker(request), why: why.to_owned() });
     } else {
@@ -39,7 +39,7 @@ pub(super) fn turn_on(situation: &Situation, desired: &Desired, plan: &mut Plan)
 
 /// What keeps the service from being switched either way now.
 fn forbidden(situation: &Situation, step: StepName, outside: bool) -> Option<Waiting> {
-    if situation.capabilities.has_broker {
+    if situation.has_broker() {
         let present = evidence::instance(situation);
         if present.why() == Some(Why::ReadFailed) {
             return Some(Waiting::for_provider(situation));
@@ -91,7 +91,7 @@ pub(super) fn turn_off(situation: &Situation, desired: &Desired, plan: &mut Plan
     }
     let change = Change::Disable { is_repair: outside };
     let why = if outside { "somebody turned it on outside" } else { "the spec declares Disabled" }.to_owned();
-    if situation.capabilities.has_broker && present.is_true() {
+    if situation.has_broker() && present.is_true() {
         let parameters = OperationParameters { state: Some(DesiredState::Disabled), ..OperationParameters::default() };
         let request = BrokerRequest { tenant: desired.tenant, call: BrokerCall::Update, parameters };
         plan.steps.push(Step { change, by: StepActor::Broker(request), why });

@@ -62,7 +62,7 @@ fn is_answered(situation: &Situation, operation: &Operation) -> bool {
 
 /// Whether a broker that shows its instances has not shown this one in this pass: the next pass asks for it.
 pub(super) fn must_look_again(situation: &Situation) -> bool {
-    situation.capabilities.has_broker && !claims::is_broker_silent(situation) && instance(situation).value().is_none()
+    situation.has_broker() && !claims::is_broker_silent(situation) && instance(situation).value().is_none()
 }
 
 /// Whether the service is on, by what was read in this pass; an attestation that holds counts as read.

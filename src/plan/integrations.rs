@@ -16,7 +16,7 @@ use crate::tenant::{IntegrationType, LinkState};
 
 /// Who would change a link.
 pub(super) fn actor(situation: &Situation, kind: IntegrationType) -> Actor {
-    if kind.is_changed_by_broker() && situation.capabilities.has_broker && evidence::instance(situation).is_true() {
+    if kind.is_changed_by_broker() && situation.has_broker() && evidence::instance(situation).is_true() {
         Actor::Broker
     } else {
         Actor::Person

@@ -17,6 +17,7 @@ pub mod failure;
 pub mod handoff;
 mod integrations;
 pub mod memory;
+pub mod microsoft;
 pub mod observed;
 mod operation;
 pub mod ownership;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::failure::Failure;
+use super::microsoft::Microsoft;
 use super::reading::{Reading, Why};
 use crate::api::DesiredState;
 use crate::tenant::{IntegrationType, LinkState, Region, TenantId};
@@ -21,8 +22,10 @@ pub struct Observed {
     pub progress: Option<Progress>,
     /// The plan's own limit for an operation (`maximum_polling_duration`).
     pub maximum_polling: Option<SignedDuration>,
-    /// Why a reading failed.
+    /// Why the broker could not be read.
     pub failure: Option<Failure>,
+    /// What Microsoft's own APIs answered.
+    pub microsoft: Microsoft,
 }
 
 impl Observed {
@@ -35,6 +38,7 @@ impl Observed {
             progress: None,
             maximum_polling: None,
             failure: None,
+            microsoft: Microsoft::nothing(),
         }
     }
 }

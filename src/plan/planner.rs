@@ -199,7 +199,7 @@ pub(super) fn lapsed(situation: &Situation, desired: &Desired) -> bool {
         .memory
         .condition(ConditionType::ServiceOn)
         .is_some_and(|service| service.reason == Some(Reason::AttestationExpired));
-    let expired = !situation.capabilities.has_broker && attestation::lapsed_service(desired, situation.now).is_some();
+    let expired = !situation.has_broker() && attestation::lapsed_service(desired, situation.now).is_some();
     remembered || reported || expired
 }
 

@@ -38,7 +38,7 @@ fn hold_living(situation: &Situation, desired: &Desired, is_held: bool) -> Hold 
     if desired.management == ManagementPolicy::Suspend {
         return Hold::Keep;
     }
-    let owns = matches!(situation.permit, Permit::Granted { .. }) && desired.management == ManagementPolicy::Manage;
+    let owns = situation.is_permitted() && desired.management == ManagementPolicy::Manage;
     match (desired.deletion == DeletionPolicy::Deprovision && owns, is_held) {
         (true, false) => Hold::Add,
         (false, true) => Hold::Release { warning: None },

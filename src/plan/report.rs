@@ -10,7 +10,7 @@ use super::operation;
 use super::planned::Plan;
 use super::reading::Reading;
 use super::region;
-use super::situation::{Permit, Situation};
+use super::situation::Situation;
 use super::step::StepActor;
 use super::verdict::Verdict;
 use crate::api::{
@@ -47,7 +47,7 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
     status.conditions = conditions_of(situation, conditions::verdicts(situation, plan));
     status.plan = plan.steps.iter().map(planned).collect();
     status.pending_actions = pending_actions(situation, plan);
-    if situation.desired.is_err() || !matches!(situation.permit, Permit::Granted { .. }) {
+    if situation.desired.is_err() || !situation.is_permitted() {
         return status;
     }
     let answered = situation.spec_changed() || situation.reconcile_requested();
@@ -102,7 +102,7 @@ fn intent(situation: &Situation, plan: &Plan) -> Option<Operation> {
 
 fn is_suspended(situation: &Situation) -> bool {
     situation.desired.as_ref().is_ok_and(|desired| desired.management == ManagementPolicy::Suspend)
-        && matches!(situation.permit, Permit::Granted { .. })
+        && situation.is_permitted()
 }
 
 /// Only `Suspended` is written, with the new generation in that condition alone; a fresh resource gets all conditions.

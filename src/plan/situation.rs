@@ -97,6 +97,28 @@ pub struct Capabilities {
 }
 
 impl Situation {
+    /// Whether the resource may manage its tenant: by the administrator's map, or because its own credentials have proved
+    /// the tenant.
+    #[must_use]
+    pub fn is_permitted(&self) -> bool {
+        matches!(self.permit, Permit::Granted { .. }) || (self.permit == Permit::NotAllowed && self.is_proved())
+    }
+
+    /// Whether the credentials of the resource have proved the tenant: the organisation that they reach is the declared one.
+    #[must_use]
+    pub fn is_proved(&self) -> bool {
+        let Ok(desired) = &self.desired else { return false };
+        let organization = self.observed.microsoft.organization.value();
+        self.observed.microsoft.is_asked() && organization.is_some_and(|seen| seen.id == desired.tenant)
+    }
+
+    /// Whether a broker may act for this resource: one is configured, and the administrator maps the namespace to the
+    /// tenant. Proved credentials alone never reach the broker.
+    #[must_use]
+    pub const fn has_broker(&self) -> bool {
+        self.capabilities.has_broker && !matches!(self.permit, Permit::NotAllowed)
+    }
+
     /// Whether the spec differs from the one that the last verdict was about.
     #[must_use]
     pub fn spec_changed(&self) -> bool {

@@ -80,6 +80,7 @@ impl World {
             progress: None,
             maximum_polling: None,
             failure: None,
+            microsoft: self.observed.microsoft.clone(),
         };
     }
 
