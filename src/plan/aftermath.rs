@@ -1,5 +1,7 @@
 //! A situation after a step: what came of it, as the next plan and report see it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -7,10 +9,11 @@ use super::evidence;
 use super::failure::ErrorClass;
 use super::observed::Observed;
 use super::operation;
+use super::reading::Why;
 use super::report;
 use super::situation::{Recent, Situation};
 use super::step::{Outcome, Step, StepActor};
-use crate::api::{Operation, OperationResult, StepName};
+use crate::api::{ConditionType, Operation, OperationResult, Reason, StepName};
 
 /// Longest text of the other side that is kept in `status.operation.message`, in characters.
 const MESSAGE_LIMIT: usize = 500;
@@ -21,7 +24,11 @@ impl Situation {
     /// What came of the step enters the memory as a changed operation, and a failure stands beside the readings.
     #[must_use]
     pub fn after(mut self, step: &Step, outcome: &Outcome, observed: Option<Observed>) -> Self {
-        let StepActor::Broker(request) = &step.by else { return self };
+        let request = match &step.by {
+            StepActor::Broker(request) => request,
+            StepActor::Arm(request) => return self.after_setting((step, &request.name), outcome, observed),
+            StepActor::Person(_) | StepActor::Nobody => return self,
+        };
         // Where the broker does not show it, only an ended operation tells what it brought about, and a new one is about
         // to take its place.
         self.memory = report::learnt(&self);
@@ -67,6 +74,26 @@ impl Situation {
         self
     }
 
+    /// A setting of Azure Resource Manager is written at once or not at all, and read again: nothing goes on after it.
+    fn after_setting(mut self, (step, name): (&Step, &str), outcome: &Outcome, observed: Option<Observed>) -> Self {
+        match outcome {
+            Outcome::Done | Outcome::InProgress { .. } => {
+                self.memory = report::learnt(&self);
+                if let Some(observed) = observed {
+                    self.observed = observed;
+                }
+                self.remember_repair(step);
+            }
+            // Only a person can do it, says the other side.
+            Outcome::Refused(failure) if failure.reason == Reason::ActionRequired => {
+                self.memory = report::learnt(&self);
+                self.memory.leave_to_person(name);
+            }
+            Outcome::Refused(failure) => self.observed.microsoft.failure = Some(failure.clone()),
+        }
+        self
+    }
+
     fn remember_repair(&mut self, step: &Step) {
         if let Some(target) = step.change.repairs() {
             self.memory.set_repair(target, self.now);
@@ -91,20 +118,40 @@ impl Situation {
     /// What this process should remember after the pass.
     #[must_use]
     pub fn recent_after(&self) -> Recent {
-        let mut recent = self.recent;
-        match &self.observed.failure {
-            Some(failure) => {
-                recent.failing_since = recent.failing_since.or(Some(self.now));
-                recent.failures = recent.failures.saturating_add(1);
-                recent.throttled_until = match failure.class {
-                    ErrorClass::Throttled { until } => until.map(|until| self.bounded_wait(until)),
-                    _ => None,
-                };
-            }
-            None => {
-                recent = Recent { refused_at: recent.refused_at, ..Recent::default() };
-            }
+        let failure = self.observed.failure.as_ref().or(self.observed.microsoft.failure.as_ref());
+        let is_blind = self.observed.failure.is_some() || evidence::service(self).why().is_some_and(Why::may_pass);
+        let answered = self.reconcile_requested().then_some(self.now);
+        let mut recent = Recent {
+            failing_since: is_blind.then(|| self.recent.failing_since.unwrap_or(self.now)),
+            refused_at: self.recent.refused_at,
+            unread_since: self.unread_since(),
+            requested_at: answered.or(self.recent.requested_at),
+            ..Recent::default()
+        };
+        if let Some(failure) = failure {
+            recent.failures = self.recent.failures.saturating_add(1);
+            recent.throttled_until = match failure.class {
+                ErrorClass::Throttled { until } => until.map(|until| self.bounded_wait(until)),
+                _ => None,
+            };
         }
         recent
+    }
+
+    /// Since when what a condition rests on could not be read.
+    fn unread_since(&self) -> BTreeMap<ConditionType, Timestamp> {
+        let microsoft = &self.observed.microsoft;
+        let roles = microsoft.roles.values().flat_map(|holders| [holders.assigned.why(), holders.eligible.why()]);
+        let unread = [
+            (ConditionType::Eligible, microsoft.skus.why()),
+            (ConditionType::Authorized, roles.flatten().find(|why| why.may_pass())),
+            (ConditionType::ServicesReporting, microsoft.newest_rows.why()),
+        ];
+        let since = |kind| self.recent.unread_since.get(&kind).copied().unwrap_or(self.now);
+        unread
+            .into_iter()
+            .filter(|(_, why)| why.is_some_and(Why::may_pass))
+            .map(|(kind, _)| (kind, since(kind)))
+            .collect()
     }
 }

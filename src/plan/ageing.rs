@@ -28,8 +28,16 @@ pub(super) const fn is_unreadable(reason: Reason) -> bool {
     matches!(reason, Reason::ProviderUnavailable | Reason::Throttled | Reason::PermissionDenied)
 }
 
-fn has_aged(situation: &Situation) -> bool {
+/// Whether the state of the tenant has not been read for three resyncs.
+pub(super) fn has_aged(situation: &Situation) -> bool {
     let Ok(desired) = &situation.desired else { return false };
     let limit = situation.resync(desired).saturating_mul(3);
     situation.recent.failing_since.is_some_and(|since| situation.now.duration_since(since) >= limit)
+}
+
+/// Whether what a condition rests on has not been read for three resyncs.
+pub(super) fn has_aged_of(situation: &Situation, kind: ConditionType) -> bool {
+    let Ok(desired) = &situation.desired else { return false };
+    let limit = situation.resync(desired).saturating_mul(3);
+    situation.recent.unread_since.get(&kind).is_some_and(|since| situation.now.duration_since(*since) >= limit)
 }

@@ -84,6 +84,19 @@ pub(super) fn service_expires_soon(desired: &Desired, now: Timestamp) -> Option<
     (until.duration_since(now) <= EARLY_WARNING).then_some(until)
 }
 
+/// When the live word about the region lapses, if that is soon.
+pub(super) fn region_expires_soon(desired: &Desired, now: Timestamp) -> Option<Timestamp> {
+    let until =
+        live(desired, now).filter(|attested| attested.region.is_some()).map(|attested| attested.until).max()?;
+    (until.duration_since(now) <= EARLY_WARNING).then_some(until)
+}
+
+/// Whether the only words about the integration of this name have lapsed.
+pub(super) fn is_link_lapsed(desired: &Desired, name: &str, now: Timestamp) -> bool {
+    let mut about = desired.attestations.iter().filter(|attested| attested.integration.as_deref() == Some(name)).peekable();
+    about.peek().is_some() && about.all(|attested| attested.until <= now)
+}
+
 /// An attestation about the service that is dated in the future, which does not count yet.
 pub(super) fn premature_service(desired: &Desired, now: Timestamp) -> Option<&Attested> {
     desired.attestations.iter().find(|attested| is_about_service(attested) && attested.at > now + CLOCK_SKEW)

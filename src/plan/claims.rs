@@ -1,21 +1,47 @@
-//! What the broker and the attestations say, while a given operation of ours counts.
+//! What Microsoft's own APIs, the broker and the attestations say, while a given operation of ours counts.
+//!
+//! An observation outranks a claim, and a claim an attestation. An observation that failed is not made up for by anybody's
+//! word: the tenant is looked at again. One that cannot be had is.
 
 use super::attestation;
 use super::desired::Desired;
+use super::links;
 use super::observed::{Instance, InstanceParameters, Progress};
 use super::operation;
 use super::reading::{Reading, Source, Why};
+use super::signals;
 use super::situation::Situation;
 use crate::api::{ConditionType, DesiredState, LinkReading, Operation, OperationResult, Reason, StepName};
 use crate::tenant::{IntegrationType, LinkState};
 
 /// Whether the service is on, while `operation` is the one of ours that counts.
 pub(super) fn service_with(situation: &Situation, operation: Option<&Operation>) -> Reading<bool> {
-    let claimed = claimed_service(situation, operation);
-    let Ok(desired) = &situation.desired else { return claimed };
-    match (&claimed, attestation::service(desired, situation.now)) {
-        (Reading::Unknown { .. }, attested @ Reading::Known { .. })
-        | (Reading::Unknown { why: Why::NotAsked }, attested) => attested,
+    outranking(signals::service(&situation.observed.microsoft), || {
+        let claimed = claimed_service(situation, operation);
+        let Ok(desired) = &situation.desired else { return claimed };
+        vouched(claimed, || attestation::service(desired, situation.now))
+    })
+}
+
+/// An observation, else what others say.
+fn outranking<T>(observed: Reading<T>, others: impl FnOnce() -> Reading<T>) -> Reading<T> {
+    let why = match observed {
+        Reading::Known { .. } | Reading::Unknown { why: Why::ReadFailed } => return observed,
+        Reading::Unknown { why } => why,
+    };
+    match others() {
+        Reading::Unknown { why: Why::NotAsked } => Reading::unknown(why),
+        said => said,
+    }
+}
+
+/// The broker's word, else a person's.
+fn vouched<T>(claimed: Reading<T>, attested: impl FnOnce() -> Reading<T>) -> Reading<T> {
+    if claimed.value().is_some() {
+        return claimed;
+    }
+    match (&claimed, attested()) {
+        (_, attested @ Reading::Known { .. }) | (Reading::Unknown { why: Why::NotAsked }, attested) => attested,
         _ => claimed,
     }
 }
@@ -46,6 +72,12 @@ fn claimed_service(situation: &Situation, operation: Option<&Operation>) -> Read
         }
         Reading::Unknown { why } => Reading::unknown(*why),
     }
+}
+
+/// Whether the broker shows the instance as opted out.
+pub(super) fn is_claimed_off(situation: &Situation) -> bool {
+    let Some(Instance::Present { parameters }) = situation.observed.instance.value() else { return false };
+    shown_state(parameters.as_ref()) == Some(DesiredState::Disabled)
 }
 
 fn shown_state(parameters: Option<&InstanceParameters>) -> Option<DesiredState> {
@@ -115,11 +147,9 @@ pub(super) fn link_with(
     } else {
         claimed_link(situation, name, kind)
     };
-    match (&claimed, attestation::link(desired, name, situation.now)) {
-        (Reading::Unknown { .. }, attested @ Reading::Known { .. })
-        | (Reading::Unknown { why: Why::NotAsked }, attested) => attested,
-        _ => claimed,
-    }
+    outranking(links::state(&situation.observed.microsoft, name), || {
+        vouched(claimed, || attestation::link(desired, name, situation.now))
+    })
 }
 
 fn claimed_link(situation: &Situation, name: &str, kind: IntegrationType) -> Reading<LinkState> {
@@ -161,6 +191,11 @@ pub(super) fn shows(situation: &Situation, operation: &Operation) -> bool {
             .integrations
             .iter()
             .filter(|(_, link)| link.kind == *kind)
-            .all(|(name, _)| claimed_link(situation, name, *kind).value() == Some(state))
+            .all(|(name, _)| {
+                let seen = outranking(links::state(&situation.observed.microsoft, name), || {
+                    claimed_link(situation, name, *kind)
+                });
+                seen.value() == Some(state)
+            })
     })
 }

@@ -1,20 +1,32 @@
 //! Every condition, from a situation and its plan.
 
+use jiff::SignedDuration;
+
+use super::access;
 use super::ageing;
 use super::attestation;
+use super::authority;
+use super::best;
 use super::deprovision;
 use super::desired::Desired;
+use super::eligibility;
 use super::evidence;
+use super::links;
+use super::microsoft::Access;
 use super::operation;
 use super::planned::{Plan, Until, Waiting};
-use super::planner;
 use super::reading::{Reading, Source, Why};
 use super::region;
 use super::restraint;
+use super::services;
+use super::signals;
 use super::situation::Situation;
 use super::step::progress_reason;
 use super::verdict::Verdict;
-use crate::api::{ConditionType, DesiredState, Reason, StepName, TriState};
+use crate::api::{
+    ConditionType, DataLocationStatus, DesiredState, LinkReading, LocationSource, Reason, StepName, TriState,
+};
+use crate::tenant::LinkState;
 
 /// The verdicts in the order of the conditions; those that are absent unless true are left out when they are not.
 pub(super) fn verdicts(situation: &Situation, plan: &Plan) -> Vec<(ConditionType, Verdict)> {
@@ -48,18 +60,13 @@ fn first(plan: &Plan) -> Option<&Waiting> {
 }
 
 fn ready(situation: &Situation, plan: &Plan) -> Verdict {
-    let state = if situation.desired.is_ok()
-        && !situation.subject.is_deleting
-        && situation.is_permitted()
-        && best_service(situation).value().is_none()
-    {
-        TriState::Unknown
-    } else {
-        TriState::False
-    };
+    let is_known = situation.desired.is_err()
+        || situation.subject.is_deleting
+        || !situation.is_permitted()
+        || best::service(situation).value().is_some();
+    let state = if is_known { TriState::False } else { TriState::Unknown };
     if let Some(waiting) = first(plan) {
-        let aged = ageing::is_unreadable(waiting.reason) && waiting.until == Until::Person;
-        let state = if aged { TriState::Unknown } else { state };
+        let state = if is_blind(situation, waiting) { TriState::Unknown } else { state };
         return Verdict::new(state, waiting.reason, waiting.message.clone());
     }
     if let Some(step) = plan.steps.first() {
@@ -71,11 +78,16 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
     let Ok(desired) = &situation.desired else {
         return Verdict::not(Reason::Internal, "the spec could not be read");
     };
-    let word = word(&best_service(situation));
+    let word = best::word(&best::service(situation));
     match desired.state {
         DesiredState::Enabled => {
             let place = situation_region(situation).map_or(String::new(), |place| format!(", its data {place}"));
-            Verdict::new(TriState::True, Reason::Enabled, format!("the service is on ({word}){place}"))
+            let empty = if services::is_empty(&situation.observed.microsoft, situation.now) {
+                "; it is empty: none of the four services feeds data, so it shows nothing and acts on nothing"
+            } else {
+                ""
+            };
+            Verdict::new(TriState::True, Reason::Enabled, format!("the service is on ({word}){place}{empty}"))
         }
         DesiredState::Disabled => {
             let enforceable = if desired.experience.turns_on_by_visit() {
@@ -91,37 +103,19 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
     }
 }
 
+/// Whether a person is needed for the tenant to be seen again.
+fn is_blind(situation: &Situation, waiting: &Waiting) -> bool {
+    let is_of_sight = ageing::is_unreadable(waiting.reason)
+        || matches!(waiting.reason, Reason::CredentialsMissing | Reason::CredentialsInvalid);
+    is_of_sight && waiting.until == Until::Person && evidence::service(situation).value().is_none()
+}
+
 fn situation_region(situation: &Situation) -> Option<String> {
     let known = region::known(situation);
     match (known.value(), situation.memory.pin()) {
         (Some(region), _) => Some(format!("in {region}")),
         (None, Some(pin)) => Some(format!("in {}", pin.region)),
         (None, None) => None,
-    }
-}
-
-fn word(reading: &Reading<bool>) -> &'static str {
-    match reading.source() {
-        Some(Source::Observed) => "observed",
-        Some(Source::Claimed) => "on the broker's word",
-        Some(Source::Attested) => "as attested",
-        None => "not known",
-    }
-}
-
-/// The best known reading of the service: what was read in this pass, else what is remembered and has not lapsed.
-pub(super) fn best_service(situation: &Situation) -> Reading<bool> {
-    let fresh = evidence::service(situation);
-    let Ok(desired) = &situation.desired else { return fresh };
-    if desired.state == DesiredState::Deprovisioned && !fresh.is_false() && deprovision::is_proven(situation, desired) {
-        // Proven by a person's word, which here outranks the broker's.
-        return Reading::attested(false);
-    }
-    let Reading::Unknown { why } = fresh else { return fresh };
-    match situation.memory.service() {
-        Some((_, Source::Attested)) | None => Reading::unknown(why),
-        Some(_) if why == Why::NotAsked && planner::lapsed(situation, desired) => Reading::unknown(why),
-        Some((value, source)) => Reading::Known { value, source },
     }
 }
 
@@ -145,17 +139,17 @@ fn of_nothing(ready: &Verdict) -> Vec<(ConditionType, Verdict)> {
 
 fn of_tenant(situation: &Situation, desired: &Desired, plan: &Plan) -> Vec<(ConditionType, Verdict)> {
     vec![
-        (ConditionType::CredentialsReady, credentials(desired)),
-        (
-            ConditionType::Eligible,
-            not_asked("licences are read with credentials for Microsoft's APIs; the broker judges them"),
-        ),
-        (ConditionType::Authorized, not_asked("role holders are read with credentials for Microsoft's APIs")),
+        (ConditionType::CredentialsReady, access::verdict(situation, desired)),
+        (ConditionType::Eligible, remembered(situation, ConditionType::Eligible, eligible(situation, desired))),
+        (ConditionType::Authorized, remembered(situation, ConditionType::Authorized, authorized(situation, plan))),
         (ConditionType::Consented, consented(desired, plan)),
         (ConditionType::RegionPinned, region_pinned(situation, desired, plan)),
         (ConditionType::ServiceOn, service_on(situation, desired, plan)),
         (ConditionType::Integrated, integrated(situation, desired, plan)),
-        (ConditionType::ServicesReporting, reporting(desired)),
+        (
+            ConditionType::ServicesReporting,
+            remembered(situation, ConditionType::ServicesReporting, reporting(situation, desired)),
+        ),
         (ConditionType::InSync, in_sync(situation, desired, plan)),
     ]
 }
@@ -164,12 +158,43 @@ fn not_asked(message: &str) -> Verdict {
     Verdict::unknown(Reason::NotAsked, message)
 }
 
-fn credentials(desired: &Desired) -> Verdict {
-    if desired.has_credentials {
-        not_asked("this version does not sign in to Microsoft's APIs: the declared credentials are not used")
-    } else {
-        not_asked("no credentials are declared: the tenant is known by the broker's word and by attestations")
+/// What could not be read again stands as it was, until that has lasted for three resyncs.
+fn remembered(situation: &Situation, kind: ConditionType, verdict: Verdict) -> Verdict {
+    let may_pass = matches!(verdict.reason, Reason::ReadFailed | Reason::NotPermitted);
+    if verdict.status != TriState::Unknown || !may_pass || ageing::has_aged_of(situation, kind) {
+        return verdict;
     }
+    situation
+        .memory
+        .condition(kind)
+        .filter(|stored| stored.status != TriState::Unknown)
+        .and_then(|stored| Some(Verdict::new(stored.status, stored.reason?, stored.message)))
+        .unwrap_or(verdict)
+}
+
+fn eligible(situation: &Situation, desired: &Desired) -> Verdict {
+    let microsoft = &situation.observed.microsoft;
+    if microsoft.access == Access::NotTried {
+        return not_asked("licences are read with credentials for Microsoft's APIs; the broker judges them");
+    }
+    eligibility::eligibility(microsoft, desired.experience).verdict
+}
+
+/// Whether somebody may do the next step. Where the operator acts, nobody needs a role.
+fn authorized(situation: &Situation, plan: &Plan) -> Verdict {
+    let microsoft = &situation.observed.microsoft;
+    if microsoft.access == Access::NotTried {
+        return not_asked("role holders are read with credentials for Microsoft's APIs");
+    }
+    match plan.hand_offs().next() {
+        Some(hand_off) => authority::authority(microsoft, &hand_off.roles).verdict,
+        None if plan.next().is_some() => Verdict::not_needed("the operator acts; nobody needs a role for that"),
+        None => Verdict::not_needed("no step is pending that a person would have to do"),
+    }
+}
+
+fn reporting(situation: &Situation, desired: &Desired) -> Verdict {
+    services::verdict(&situation.observed.microsoft, desired, situation.now)
 }
 
 fn consented(desired: &Desired, plan: &Plan) -> Verdict {
@@ -197,10 +222,13 @@ fn region_pinned(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdi
         return Verdict::not(Reason::Drifted, contradiction);
     }
     if let Some(pin) = region::pin(situation, plan.pins(), is_deprovisioned(situation, plan)) {
-        return Verdict::met(format!("{} ({})", pin.region, pin.source));
+        return pinned(situation, desired, &pin);
     }
     if desired.state != DesiredState::Enabled {
         return Verdict::not_needed(format!("not needed while {}", desired.state));
+    }
+    if let Some(unread) = region::unread(situation, desired) {
+        return unread;
     }
     if evidence::service(situation).is_true() {
         return not_asked("nobody says where the data is: attest DataLocation");
@@ -208,12 +236,31 @@ fn region_pinned(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdi
     not_asked("Microsoft chooses the region, and it cannot be changed afterwards")
 }
 
+/// The pin, and how long the word behind it holds where that is a person's.
+fn pinned(situation: &Situation, desired: &Desired, pin: &DataLocationStatus) -> Verdict {
+    if pin.source != LocationSource::Attested {
+        return Verdict::met(format!("{} ({})", pin.region, pin.source));
+    }
+    let region = pin.region;
+    if attestation::region(desired, situation.now).value().is_none() {
+        let message = format!("{region}; the attestation that this rested on has lapsed: look again and attest it");
+        return Verdict::unknown(Reason::AttestationExpired, message);
+    }
+    match attestation::region_expires_soon(desired, situation.now) {
+        Some(until) => {
+            let message = format!("{region} (Attested); the attestation lapses at {until}: look again and renew it");
+            Verdict::new(TriState::True, Reason::AttestationExpiring, message)
+        }
+        None => Verdict::met(format!("{region} (Attested)")),
+    }
+}
+
 fn service_on(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict {
-    let best = best_service(situation);
+    let best = best::service(situation);
     match &best {
         // Remembered like an opt-out outside, so that it is set back once and not again and again.
         Reading::Known { value: true, .. } if switched_outside(situation, desired) => {
-            Verdict::new(TriState::True, Reason::Drifted, format!("on ({}), switched on outside", word(&best)))
+            Verdict::new(TriState::True, Reason::Drifted, format!("on ({}), switched on outside", best::word(&best)))
         }
         Reading::Known { value: true, source } => {
             let soon =
@@ -224,11 +271,12 @@ fn service_on(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
                     Reason::AttestationExpiring,
                     format!("on (as attested); the attestation lapses at {until}: look again and renew it"),
                 ),
-                None => Verdict::new(TriState::True, Reason::Enabled, format!("on ({})", word(&best))),
+                None => Verdict::new(TriState::True, Reason::Enabled, format!("on ({}){}", best::word(&best), contradicted(situation, desired, &best))),
             }
         }
         Reading::Known { value: false, .. } => {
-            Verdict::not(why_off(situation, desired, plan), format!("off ({})", word(&best)))
+            let contradicted = contradicted(situation, desired, &best);
+            Verdict::not(why_off(situation, desired, plan), format!("off ({}){contradicted}", best::word(&best)))
         }
         Reading::Unknown { why } => {
             let premature = attestation::premature_service(desired, situation.now);
@@ -236,25 +284,39 @@ fn service_on(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
                 Some(attested) => {
                     format!("attestation {} is dated in the future and does not count yet", attested.name)
                 }
-                None => match why {
-                    Why::NotAsked => "nothing that could tell is configured: attest what is seen".to_owned(),
-                    Why::Ambiguous => "live attestations contradict each other".to_owned(),
-                    Why::NotPermitted | Why::ReadFailed => "it could not be read".to_owned(),
-                },
+                None => unknown_because(situation, desired, *why),
             };
-            let lapsed = premature.is_none() && *why == Why::NotAsked && planner::lapsed(situation, desired);
-            let reason = if lapsed { Reason::AttestationExpired } else { unknown_reason(*why) };
+            let lapsed = premature.is_none() && *why == Why::NotAsked && best::lapsed(situation, desired);
+            let reason = if lapsed { Reason::AttestationExpired } else { why.reason() };
             Verdict::unknown(reason, message)
         }
     }
 }
 
-const fn unknown_reason(why: Why) -> Reason {
+fn unknown_because(situation: &Situation, desired: &Desired, why: Why) -> String {
+    let lacking: Vec<_> =
+        signals::lacking(&situation.observed.microsoft).iter().map(ToString::to_string).collect();
     match why {
-        Why::NotAsked => Reason::NotAsked,
-        Why::NotPermitted => Reason::NotPermitted,
-        Why::ReadFailed => Reason::ReadFailed,
-        Why::Ambiguous => Reason::Ambiguous,
+        Why::NotAsked => "nothing that could tell is configured: attest what is seen".to_owned(),
+        Why::Ambiguous if attestation::service(desired, situation.now).why() == Some(Why::Ambiguous) => {
+            "live attestations contradict each other".to_owned()
+        }
+        Why::Ambiguous => {
+            "hunting, incidents and Defender for Identity do not agree on whether it is on; attest what is seen".to_owned()
+        }
+        Why::NotPermitted => format!("it could not be read: grant {}", lacking.join(" and ")),
+        Why::ReadFailed => "it could not be read".to_owned(),
+    }
+}
+
+/// A live attestation that what is known contradicts does not count, and is said not to.
+fn contradicted(situation: &Situation, desired: &Desired, best: &Reading<bool>) -> &'static str {
+    let attested = attestation::service(desired, situation.now);
+    let differs = attested.value().is_some() && attested.value() != best.value();
+    if differs && best.source() != Some(Source::Attested) {
+        "; an attestation says otherwise and does not count against that: correct it"
+    } else {
+        ""
     }
 }
 
@@ -286,7 +348,7 @@ fn integrated(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
     if desired.state != DesiredState::Enabled {
         return Verdict::not_needed(format!("links are left as they are while {}", desired.state));
     }
-    let service = best_service(situation);
+    let service = best::service(situation);
     if service.value().is_none() {
         return Verdict::unknown(Reason::NotAsked, "whether the service is on is not known");
     }
@@ -302,26 +364,57 @@ fn integrated(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
         })
         .collect();
     if open.is_empty() {
-        return Verdict::met("every integration is as declared");
+        return linked(situation, desired);
     }
     if !service.is_true() {
         return Verdict::not(Reason::Linking, "integrations follow when the service is on");
+    }
+    if let Some(name) = lapsed_link(situation, desired) {
+        let message = format!("{}; the attestation of {name} has lapsed: look again and attest it", open.join("; "));
+        return Verdict::unknown(Reason::AttestationExpired, message);
     }
     let reason = first(plan).map_or(Reason::Linking, |waiting| waiting.reason);
     Verdict::not(reason, open.join("; "))
 }
 
-fn reporting(desired: &Desired) -> Verdict {
-    if desired.expected_services.is_empty() {
-        Verdict::not_needed("no services are expected")
-    } else {
-        not_asked("whether services feed data is read with credentials for Microsoft's APIs")
+/// An integration that is known no more, because the word that it rested on has lapsed.
+fn lapsed_link<'a>(situation: &Situation, desired: &'a Desired) -> Option<&'a str> {
+    let is_lapsed = |name: &str| attestation::is_link_lapsed(desired, name, situation.now);
+    desired
+        .integrations
+        .iter()
+        .find(|(name, wish)| {
+            evidence::link(situation, desired, name, wish.kind).value().is_none() && is_lapsed(name)
+        })
+        .map(|(name, _)| name.as_str())
+}
+
+/// Every link is as declared. Data may take 12 hours to arrive (Microsoft, *Azure ATP integration*, 2020).
+fn linked(situation: &Situation, desired: &Desired) -> Verdict {
+    const UNTIL_IT_WORKS: SignedDuration = SignedDuration::from_hours(12);
+    let silent: Vec<&str> = desired
+        .integrations
+        .iter()
+        .filter(|(name, wish)| {
+            let is_young = situation.memory.integration(name).is_none_or(|stored| {
+                stored.state != LinkReading::Linked
+                    || stored.since_time.as_ref().is_none_or(|since| since.0 + UNTIL_IT_WORKS > situation.now)
+            });
+            let effective = links::effective(&situation.observed.microsoft, name, wish.kind);
+            wish.state == LinkState::Linked && effective.is_false() && is_young
+        })
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if silent.is_empty() {
+        return Verdict::met("every integration is as declared");
     }
+    let message = format!("every integration is as declared; data of {} has not arrived yet", silent.join(", "));
+    Verdict::new(TriState::True, Reason::Propagating, message)
 }
 
 /// Whether the service is, as far as is known, the other way round than declared, because somebody switched it outside.
 fn switched_outside(situation: &Situation, desired: &Desired) -> bool {
-    let best = best_service(situation);
+    let best = best::service(situation);
     let differs = match desired.state {
         DesiredState::Enabled => best.is_false(),
         DesiredState::Disabled => best.is_true(),
@@ -342,7 +435,7 @@ fn in_sync(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict {
     if plan.is_settled() {
         return Verdict::met("the tenant is as declared");
     }
-    if best_service(situation).value().is_none() {
+    if best::service(situation).value().is_none() {
         return Verdict::unknown(Reason::NotAsked, "the state of the tenant is not known");
     }
     let reason = first(plan)

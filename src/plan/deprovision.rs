@@ -9,6 +9,7 @@ use super::operation;
 use super::planned::{Plan, Waiting};
 use super::reading::Why;
 use super::restraint;
+use super::signals;
 use super::situation::{Permit, Situation};
 use super::step::{BrokerCall, BrokerRequest, Change, Step, StepActor};
 use crate::api::{OperationParameters, Reason, StepName};
@@ -16,8 +17,9 @@ use crate::api::{OperationParameters, Reason, StepName};
 /// Whether the tenant is proven to be without the service: no instance that we may remove, and a tenant read as off.
 pub(super) fn is_proven(situation: &Situation, desired: &Desired) -> bool {
     let is_off = evidence::service(situation).is_false();
-    // A person's word outranks the broker's once the broker can do no more; nothing here observes the tenant itself.
-    let attested = attestation::is_deprovisioned(desired, situation.now);
+    // A person's word outranks the broker's once the broker can do no more, and never what is seen of the tenant itself.
+    let is_seen_on = signals::service(&situation.observed.microsoft).is_true();
+    let attested = attestation::is_deprovisioned(desired, situation.now) && !is_seen_on;
     match evidence::instance(situation).value() {
         Some(false) => is_off,
         _ if may_remove(situation) => attested && broker_gave_up(situation),
@@ -75,7 +77,7 @@ pub(super) fn plan_deprovision(situation: &Situation, desired: &Desired, plan: &
             return;
         }
     }
-    let hand_off = handoff::deprovision(desired);
+    let hand_off = handoff::deprovision(situation, desired);
     plan.hand_over(Step { change: Change::Deprovision, by: StepActor::Person(hand_off), why });
 }
 

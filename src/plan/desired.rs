@@ -43,12 +43,14 @@ pub struct Desired {
 }
 
 /// A declared link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredLink {
     /// What is linked.
     pub kind: IntegrationType,
     /// Whether it should be.
     pub state: LinkState,
+    /// Azure subscription or resource id of the workspace, where the type has one.
+    pub target: Option<String>,
 }
 
 /// One attestation with its times parsed.
@@ -182,7 +184,8 @@ fn links(integrations: &[Integration]) -> Result<BTreeMap<String, DesiredLink>, 
             let problem = format!("{} links the same as {first}: keep one entry a type and target", entry.name);
             return Err(InvalidSpec::new(field, problem));
         }
-        if links.insert(entry.name.clone(), DesiredLink { kind: entry.type_, state: entry.state }).is_some() {
+        let target = entry.subscription_id.clone().or_else(|| entry.workspace_resource_id.clone());
+        if links.insert(entry.name.clone(), DesiredLink { kind: entry.type_, state: entry.state, target }).is_some() {
             return Err(InvalidSpec::new(field, format!("the name {} occurs twice", entry.name)));
         }
     }

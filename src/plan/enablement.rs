@@ -2,16 +2,17 @@
 
 use super::consent;
 use super::desired::Desired;
+use super::eligibility;
 use super::evidence;
 use super::handoff;
 use super::operation;
 use super::planned::{Plan, Waiting};
 use super::reading::Why;
-use super::region;
+use super::region::{self, Unsettled};
 use super::restraint;
 use super::situation::Situation;
 use super::step::{BrokerCall, BrokerRequest, Change, SERVICE, Step, StepActor};
-use crate::api::{DesiredState, OperationParameters, StepName};
+use crate::api::{DesiredState, OperationParameters, Reason, StepName, TriState};
 
 /// Plans towards on, from a tenant that is off or not known to be on.
 pub(super) fn turn_on(situation: &Situation, desired: &Desired, plan: &mut Plan) {
@@ -20,20 +21,67 @@ pub(super) fn turn_on(situation: &Situation, desired: &Desired, plan: &mut Plan)
     if let Some(waiting) = forbidden(situation, StepName::Enable, outside) {
         return plan.wait(waiting);
     }
-    let gates = [consent::gate(situation, desired, outside, present.is_true()), region::gate(situation, desired)];
-    let closed: Vec<_> = gates.into_iter().flatten().collect();
-    if !closed.is_empty() {
-        return plan.waiting.extend(closed);
+    let closed = plan.waiting.len();
+    close_gates(situation, desired, (outside, present.is_true()), plan);
+    if plan.waiting.len() > closed {
+        return;
     }
-    let pins = region::to_pin(situation, desired);
-    let change = Change::Enable { pins, is_repair: outside };
+    let change = Change::Enable { pins: region::to_pin(situation, desired), is_repair: outside };
     let why = if outside { "somebody turned it off outside" } else { "the spec declares Enabled" };
     if situation.has_broker() {
         let request = enable_request(situation, desired, present.is_true());
         plan.steps.push(Step { change, by: StepActor::Broker(request), why: why.to_owned() });
     } else {
-        let hand_off = handoff::turn_on(desired, pins);
-        plan.hand_over(Step { change, by: StepActor::Person(hand_off), why: why.to_owned() });
+        hand_over(situation, desired, (change, why), plan);
+    }
+}
+
+/// Leaves turning on to a person, whoever else could: the state of the tenant is not known and waiting does not cure that.
+pub(super) fn ask_to_turn_on(situation: &Situation, desired: &Desired, plan: &mut Plan) {
+    let closed = plan.waiting.len();
+    close_gates(situation, desired, (false, false), plan);
+    if plan.waiting.len() > closed {
+        return;
+    }
+    let change = Change::Enable { pins: region::to_pin(situation, desired), is_repair: false };
+    hand_over(situation, desired, (change, "the spec declares Enabled"), plan);
+}
+
+fn hand_over(situation: &Situation, desired: &Desired, (change, why): (Change, &str), plan: &mut Plan) {
+    let pins = match &change {
+        Change::Enable { pins, .. } => *pins,
+        _ => None,
+    };
+    let hand_off = handoff::turn_on(situation, desired, pins);
+    plan.hand_over(Step { change, by: StepActor::Person(hand_off), why: why.to_owned() });
+}
+
+/// What must hold before the service is turned on: a licence, a consent, a region.
+fn close_gates(situation: &Situation, desired: &Desired, (outside, is_present): (bool, bool), plan: &mut Plan) {
+    let microsoft = &situation.observed.microsoft;
+    let eligibility = eligibility::eligibility(microsoft, desired.experience);
+    match (eligibility.verdict.status, eligibility.why) {
+        (TriState::False, _) => plan.wait(Waiting::for_person(Reason::NotEligible, eligibility.verdict.message)),
+        // Without credentials the broker judges; a person sees the licences when trying.
+        (TriState::Unknown, Some(why)) if microsoft.is_asked() && situation.has_broker() => match why {
+            Why::ReadFailed => plan.wait(Waiting::for_provider(situation)),
+            Why::NotPermitted => {
+                plan.wait(Waiting::for_person(Reason::PermissionDenied, eligibility.verdict.message));
+            }
+            Why::NotAsked | Why::Ambiguous => {
+                plan.ask(handoff::check_licences(desired), &eligibility.verdict.message);
+            }
+        },
+        _ => {}
+    }
+    plan.waiting.extend(consent::gate(situation, desired, outside, is_present));
+    match region::gate_to_on(situation, desired, &eligibility::brings_endpoint(microsoft)) {
+        Some(Unsettled::Forbidden(waiting)) => plan.wait(waiting),
+        // Support answers that for a person, before anything is turned on.
+        Some(Unsettled::LookFirst(because)) if situation.has_broker() => {
+            plan.ask(handoff::attest(desired, "DataLocation"), &because);
+        }
+        Some(Unsettled::LookFirst(_)) | None => {}
     }
 }
 
@@ -96,7 +144,7 @@ pub(super) fn turn_off(situation: &Situation, desired: &Desired, plan: &mut Plan
         let request = BrokerRequest { tenant: desired.tenant, call: BrokerCall::Update, parameters };
         plan.steps.push(Step { change, by: StepActor::Broker(request), why });
     } else {
-        let hand_off = handoff::opt_out(desired);
+        let hand_off = handoff::opt_out(situation, desired);
         plan.hand_over(Step { change, by: StepActor::Person(hand_off), why });
     }
 }

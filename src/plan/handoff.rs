@@ -4,6 +4,7 @@
 //! XDR* (2025), *Microsoft Defender for Identity integration* with Cloud App Security (2020).
 
 use super::desired::{Desired, DesiredLink};
+use super::situation::Situation;
 use crate::api::PendingStep;
 use crate::tenant::{Experience, IntegrationType, LinkState, Region, Role};
 
@@ -12,8 +13,8 @@ use crate::tenant::{Experience, IntegrationType, LinkState, Region, Role};
 pub struct HandOff {
     /// What kind of act.
     pub step: PendingStep,
-    /// Who: the role by name and template id.
-    pub role: String,
+    /// Who: a holder of one of these roles.
+    pub roles: Vec<Role>,
     /// Where.
     pub link: String,
     /// What to click, or the text for support.
@@ -22,14 +23,37 @@ pub struct HandOff {
     pub verified_by: String,
 }
 
-fn roles(roles: &[Role]) -> String {
-    let named: Vec<_> = roles.iter().map(|role| format!("{} ({})", role.display_name(), role.template_id())).collect();
-    named.join(" or ")
+impl HandOff {
+    /// Who, as people read it: the roles by name and template id.
+    #[must_use]
+    pub fn who(&self) -> String {
+        let named: Vec<_> =
+            self.roles.iter().map(|role| format!("{} ({})", role.display_name(), role.template_id())).collect();
+        named.join(" or ")
+    }
 }
 
-fn by_attestation(claim: &str) -> String {
-    format!("an entry in spec.attestations with claim {claim}; the operator has no credentials to see it by itself")
+/// Who may turn the service on or off, by the strict reading of the pages.
+const TURNS_ON: [Role; 2] = [Role::SecurityAdministrator, Role::GlobalAdministrator];
+/// Who may open a support request.
+const ASKS_SUPPORT: [Role; 2] = [Role::ServiceSupportAdministrator, Role::GlobalAdministrator];
+
+/// How the operator will know: by its own look where it can see the tenant, else by a person's word.
+fn known_by(situation: &Situation, seen: &str, claim: &str) -> String {
+    if situation.observed.microsoft.is_asked() {
+        return format!(
+            "{seen}, which the operator looks for with the credentials of the resource; or an entry in spec.attestations with claim {claim}"
+        );
+    }
+    by_word(claim)
 }
+
+fn by_word(claim: &str) -> String {
+    format!("an entry in spec.attestations with claim {claim}; the operator cannot see it by itself")
+}
+
+const SEEN_ON: &str = "incidents and hunting answer";
+const SEEN_OFF: &str = "incidents and hunting are refused";
 
 /// The name that Microsoft's support knows the service by under these rules.
 const fn product(experience: Experience) -> &'static str {
@@ -44,12 +68,15 @@ fn support_link(desired: &Desired) -> String {
     format!("https://admin.microsoft.com/support?tid={}", desired.tenant)
 }
 
-/// Turn the service on, in `region` where one is wished and known to be possible.
-pub(super) fn turn_on(desired: &Desired, region: Option<Region>) -> HandOff {
-    if let Some(region) = region.filter(|_| desired.experience.turns_on_by_visit()) {
-        return request_region(desired, region);
+/// Turn the service on, where its data will be in `region` if that is decided. Where a region is wished and a visit to the
+/// portal turns the service on, only support may act first.
+pub(super) fn turn_on(situation: &Situation, desired: &Desired, region: Option<Region>) -> HandOff {
+    if let Some(wished) = desired.region.filter(|_| desired.experience.turns_on_by_visit()) {
+        return request_region(situation, desired, wished);
     }
-    let role = roles(&[Role::SecurityAdministrator, Role::GlobalAdministrator]);
+    let follows = region.map_or("Microsoft chooses the data location".to_owned(), |region| {
+        format!("The data will be in {region}, like that of Defender for Endpoint")
+    });
     let (path, instructions) = match desired.experience {
         Experience::WelcomePage => {
             let choice = region.map_or("choose the region, which never moves,".to_owned(), |region| format!("choose {region} as the data location"));
@@ -57,44 +84,44 @@ pub(super) fn turn_on(desired: &Desired, region: Option<Region>) -> HandOff {
         }
         Experience::SettingsPage => (
             "/settings",
-            "Settings > Microsoft Threat Protection: look at the data location that is shown, select Turn on Microsoft Threat Protection, and apply. Opening the page may already turn it on; the location never moves.".to_owned(),
+            format!("Settings > Microsoft Threat Protection: look at the data location that is shown, select Turn on Microsoft Threat Protection, and apply. Opening the page may already turn it on. {follows}, and it never moves."),
         ),
         Experience::DefenderPortal => (
             "/incidents",
-            "Open Incidents & alerts: that starts the onboarding. Microsoft chooses the data location, and it never moves.".to_owned(),
+            format!("Open Incidents & alerts: that starts the onboarding. {follows}, and it never moves."),
         ),
     };
     HandOff {
         step: PendingStep::Enable,
-        role,
+        roles: TURNS_ON.to_vec(),
         link: desired.cloud.portal_link(path, desired.tenant),
         instructions,
-        verified_by: by_attestation("ServiceOn"),
+        verified_by: known_by(situation, SEEN_ON, "ServiceOn"),
     }
 }
 
-fn request_region(desired: &Desired, region: Region) -> HandOff {
+fn request_region(situation: &Situation, desired: &Desired, region: Region) -> HandOff {
     HandOff {
         step: PendingStep::RequestRegion,
-        role: roles(&[Role::ServiceSupportAdministrator, Role::GlobalAdministrator]),
+        roles: ASKS_SUPPORT.to_vec(),
         link: support_link(desired),
         instructions: format!(
             "Do not open the security portal before support has confirmed: opening it may turn the service on in another region, for ever. Support request: \"Please provision {} for tenant {} with its data in {region}, before it is turned on.\"",
             product(desired.experience),
             desired.tenant
         ),
-        verified_by: by_attestation("ServiceOn, and one with claim DataLocation"),
+        verified_by: known_by(situation, SEEN_ON, "ServiceOn, and one with claim DataLocation"),
     }
 }
 
 /// Opt out.
-pub(super) fn opt_out(desired: &Desired) -> HandOff {
-    let (step, verified_by) = (PendingStep::Disable, by_attestation("ServiceOff"));
+pub(super) fn opt_out(situation: &Situation, desired: &Desired) -> HandOff {
+    let (step, verified_by) = (PendingStep::Disable, known_by(situation, SEEN_OFF, "ServiceOff"));
     if desired.experience.has_opt_out_switch() {
         let confirm = if desired.experience == Experience::WelcomePage { "save" } else { "apply" };
         return HandOff {
             step,
-            role: roles(&[Role::SecurityAdministrator, Role::GlobalAdministrator]),
+            roles: TURNS_ON.to_vec(),
             link: desired.cloud.portal_link("/settings", desired.tenant),
             instructions: format!(
                 "Settings > Microsoft Threat Protection > Opt-in / Opt-out: clear Turn on Microsoft Threat Protection, and {confirm}."
@@ -104,7 +131,7 @@ pub(super) fn opt_out(desired: &Desired) -> HandOff {
     }
     HandOff {
         step,
-        role: roles(&[Role::ServiceSupportAdministrator, Role::GlobalAdministrator]),
+        roles: ASKS_SUPPORT.to_vec(),
         link: support_link(desired),
         instructions: format!(
             "The portal has no switch to turn it off. Support request: \"Please turn {} off for tenant {}; the services that feed it stay as they are.\"",
@@ -116,76 +143,83 @@ pub(super) fn opt_out(desired: &Desired) -> HandOff {
 }
 
 /// Have the service and its resources removed.
-pub(super) fn deprovision(desired: &Desired) -> HandOff {
+pub(super) fn deprovision(situation: &Situation, desired: &Desired) -> HandOff {
     HandOff {
         step: PendingStep::Deprovision,
-        role: roles(&[Role::ServiceSupportAdministrator, Role::GlobalAdministrator]),
+        roles: ASKS_SUPPORT.to_vec(),
         link: support_link(desired),
         instructions: format!(
             "Support request: \"Please deprovision {} and its related resources on tenant {}.\"",
             product(desired.experience),
             desired.tenant
         ),
-        verified_by: by_attestation("Deprovisioned"),
+        verified_by: known_by(situation, SEEN_OFF, "Deprovisioned"),
     }
 }
 
 /// Set a link or take it away.
-pub(super) fn link(desired: &Desired, name: &str, wish: DesiredLink) -> HandOff {
+pub(super) fn link(situation: &Situation, desired: &Desired, name: &str, wish: &DesiredLink) -> HandOff {
     let linked = wish.state == LinkState::Linked;
     let (step, claim) =
         if linked { (PendingStep::Link, "IntegrationLinked") } else { (PendingStep::Unlink, "IntegrationUnlinked") };
-    let (role, link, instructions) = link_text(desired, wish.kind, linked);
+    let claim = format!("{claim} and integrationName {name}");
+    let (roles, link, instructions) = link_text(desired, wish.kind, linked);
     HandOff {
         step,
-        role,
+        roles,
         link,
         instructions: format!("{name}: {instructions}"),
-        verified_by: by_attestation(&format!("{claim} and integrationName {name}")),
+        verified_by: match wish.kind {
+            IntegrationType::IdentityCloudApps => by_word(&claim),
+            _ => known_by(situation, "its switch shows it", &claim),
+        },
     }
 }
 
-fn link_text(desired: &Desired, kind: IntegrationType, linked: bool) -> (String, String, String) {
+fn link_text(desired: &Desired, kind: IntegrationType, linked: bool) -> (Vec<Role>, String, String) {
     let portal = |path| desired.cloud.portal_link(path, desired.tenant);
     let azure = format!("https://portal.azure.com/{}", desired.tenant);
     let tick = if linked { "tick" } else { "clear" };
     let switch = if linked { "on" } else { "off" };
     match (kind, desired.experience) {
         (IntegrationType::IdentityCloudApps, Experience::DefenderPortal) if linked => (
-            roles(&[Role::SecurityAdministrator, Role::GlobalAdministrator]),
+            TURNS_ON.to_vec(),
             portal("/cloudapps/settings"),
             "Sign in to Defender for Cloud Apps at least once. It may take 12 hours until data arrives.".to_owned(),
         ),
         (IntegrationType::IdentityCloudApps, _) => (
-            roles(&[Role::GlobalAdministrator]),
+            vec![Role::GlobalAdministrator],
             portal("/cloudapps/settings"),
             format!(
                 "Cloud Apps > Settings > Threat Protection > Azure ATP (Defender for Identity): {tick} the data integration, and save. It may take 12 hours to work."
             ),
         ),
         (IntegrationType::EndpointIntune, _) => (
-            roles(&[Role::SecurityAdministrator, Role::IntuneAdministrator]),
+            vec![Role::SecurityAdministrator, Role::IntuneAdministrator],
             portal("/securitysettings/endpoints/integration"),
             format!("Settings > Endpoints > Advanced features: turn Microsoft Intune connection {switch}, and save."),
         ),
         (IntegrationType::DefenderForCloudEndpoint, _) => (
-            roles(&[Role::SecurityAdministrator]),
+            vec![Role::SecurityAdministrator],
             azure,
             if linked {
-                "Defender for Cloud > Environment settings > the subscription > Integrations: allow Defender for Endpoint to access my data. This cannot be undone: it creates an Endpoint tenant whose location never moves, and deploys agents.".to_owned()
+                format!(
+                    "Defender for Cloud > Environment settings > the subscription > Integrations: allow Defender for Endpoint to access my data. This cannot be undone: it creates an Endpoint tenant{} whose location never moves, and deploys agents.",
+                    Region::of_security_center(desired.experience).map_or(String::new(), |region| format!(" in {region}"))
+                )
             } else {
                 "Defender for Cloud > Environment settings > the subscription > Integrations: clear the access of Defender for Endpoint. Agents that were deployed stay.".to_owned()
             },
         ),
         (IntegrationType::DefenderForCloudCloudApps, _) => (
-            roles(&[Role::SecurityAdministrator]),
+            vec![Role::SecurityAdministrator],
             azure,
             format!(
                 "Defender for Cloud > Environment settings > the subscription > Integrations: {tick} the access of Defender for Cloud Apps."
             ),
         ),
         (IntegrationType::SentinelIncidents, _) => (
-            roles(&[Role::SecurityAdministrator, Role::GlobalAdministrator]),
+            TURNS_ON.to_vec(),
             azure,
             format!(
                 "Microsoft Sentinel > the workspace > Data connectors > Microsoft Defender XDR: {} incidents and alerts.",
@@ -204,11 +238,25 @@ pub(super) fn attest(desired: &Desired, claim: &str) -> HandOff {
     };
     HandOff {
         step: PendingStep::Attest,
-        role: roles(&[Role::SecurityAdministrator, Role::GlobalAdministrator]),
+        roles: TURNS_ON.to_vec(),
         link: desired.cloud.portal_link("/settings", desired.tenant),
         instructions: format!(
             "{opens}Look at Settings of the security portal and write what is seen into spec.attestations ({claim})."
         ),
         verified_by: format!("an entry in spec.attestations with claim {claim}"),
+    }
+}
+
+/// Look at the licences, whose state does not say whether they qualify.
+pub(super) fn check_licences(desired: &Desired) -> HandOff {
+    HandOff {
+        step: PendingStep::Enable,
+        roles: vec![Role::GlobalAdministrator],
+        link: "https://admin.microsoft.com/#/licenses".to_owned(),
+        instructions: format!(
+            "Billing > Licenses of tenant {}: put in order what the condition Eligible calls doubtful. Nothing is turned on before.",
+            desired.tenant
+        ),
+        verified_by: "the next reading of the licences".to_owned(),
     }
 }

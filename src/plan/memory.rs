@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::reading::Source;
 use crate::api::{
-    ConditionType, DataLocationStatus, IntegrationStatus, Operation, Reason, Repair, ThreatProtectionTenantStatus,
+    Actor, ConditionType, DataLocationStatus, IntegrationStatus, Operation, Reason, Repair, ThreatProtectionTenantStatus,
     TriState,
 };
 
@@ -96,6 +96,13 @@ impl Memory {
         self.status.repairs.retain(|repair| repair.target != target);
         self.status.repairs.push(Repair { target: target.to_owned(), repair_time: Time(at) });
         self.status.repairs.sort_by(|one, other| one.target.cmp(&other.target));
+    }
+
+    /// The switch of this integration is a person's from now on.
+    pub(super) fn leave_to_person(&mut self, name: &str) {
+        if let Some(stored) = self.status.integrations.iter_mut().find(|stored| stored.name == name) {
+            stored.actor = Actor::Person;
+        }
     }
 
     pub(super) fn forget_pin(&mut self) {

@@ -3,19 +3,24 @@
 //! `Situation` goes in; `plan` gives the steps and what they wait for, `report` the status, `hold` the finalizer and
 //! `pace` the time of the next look. One file a rule; `planner` calls them in order.
 
+mod access;
 mod aftermath;
 mod ageing;
 mod attestation;
+mod authority;
+mod best;
 mod claims;
 mod conditions;
 mod consent;
 mod deprovision;
 pub mod desired;
+mod eligibility;
 mod enablement;
 mod evidence;
 pub mod failure;
 pub mod handoff;
 mod integrations;
+mod links;
 pub mod memory;
 pub mod microsoft;
 pub mod observed;
@@ -29,6 +34,8 @@ mod region;
 pub mod release;
 pub mod report;
 mod restraint;
+mod services;
+mod signals;
 pub mod situation;
 pub mod step;
 mod verdict;

@@ -1,10 +1,12 @@
 //! When to look again.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::attestation;
 use super::evidence;
-use super::failure::ErrorClass;
+use super::failure::{ErrorClass, Failure};
+use super::handoff::HandOff;
+use super::microsoft::Access;
 use super::observed::Progress;
 use super::operation;
 use super::planned::{Plan, Until};
@@ -16,6 +18,14 @@ use crate::api::Reason;
 const DUPLICATE: SignedDuration = SignedDuration::from_secs(30);
 /// How often a held resource that is being deleted is looked at: no watch tells it that its namespace is going too.
 const HELD: SignedDuration = SignedDuration::from_secs(30);
+/// How often a fresh hand-off is looked at, where the operator can see that it is done.
+const HAND_OFF: SignedDuration = SignedDuration::from_mins(2);
+/// How long a hand-off is fresh.
+const FRESH: SignedDuration = SignedDuration::from_hours(2);
+/// A resource that only a person can mend costs at most one call in this time: twelve an hour.
+const CALL: SignedDuration = SignedDuration::from_mins(5);
+/// The most calls of one look through Microsoft's own APIs, the token's included.
+const CALLS_OF_A_LOOK: i32 = 9;
 /// Nothing is looked at more often than this.
 const FLOOR: SignedDuration = SignedDuration::from_millis(200);
 
@@ -27,7 +37,7 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
     if situation.permit == Permit::Duplicate {
         return spread(DUPLICATE, jitter);
     }
-    if let Some(failure) = &situation.observed.failure {
+    if let Some(failure) = failure(situation) {
         return after_failure(situation, failure.class, jitter);
     }
     if plan.next().is_some() {
@@ -36,16 +46,61 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
     if let Some(poll) = poll(situation, outcome) {
         return poll.max(FLOOR);
     }
+    let waits_for = |reason| plan.waiting.iter().any(|waiting| waiting.reason == reason);
     let usual = if plan.waiting.iter().any(|waiting| waiting.until == Until::Later) {
         until_verified(situation, plan)
-    } else if plan.waiting.iter().any(|waiting| waiting.reason == Reason::ProviderRejected) {
-        spread(capabilities.slow_probe, jitter)
+    } else if waits_for(Reason::ProviderRejected) {
+        later(wrong(situation), jitter)
+    } else if is_fresh_hand_off(situation, plan) {
+        spread(HAND_OFF, jitter)
+    } else if first_is_wrong(plan) {
+        later(situation.resync(desired).max(allowed(situation)), jitter)
     } else {
         spread(situation.resync(desired), jitter)
     };
     let usual = if situation.subject.is_deleting { usual.min(spread(HELD, jitter)) } else { usual };
     let change = attestation::next_change(desired, situation.now).map(|time| time.duration_since(situation.now));
     change.map_or(usual, |change| usual.min(change)).max(FLOOR)
+}
+
+/// What went wrong with a call that matters: the broker's, or one of Microsoft's where the service could not be seen or a
+/// setting was refused.
+fn failure(situation: &Situation) -> Option<&Failure> {
+    situation.observed.failure.as_ref().or(situation.observed.microsoft.failure.as_ref())
+}
+
+/// Whether what is declared, or what it needs, is wrong: only a person can mend it.
+fn first_is_wrong(plan: &Plan) -> bool {
+    let first = plan.waiting.iter().min_by_key(|waiting| waiting.reason);
+    first.is_some_and(|waiting| waiting.until == Until::Person && waiting.reason != Reason::ActionRequired)
+}
+
+/// The least time between two looks that costs at most twelve calls an hour.
+fn allowed(situation: &Situation) -> SignedDuration {
+    let microsoft = match &situation.observed.microsoft.access {
+        Access::NotTried => 0,
+        Access::Refused(_) | Access::Failed(_) => 1,
+        Access::Granted => CALLS_OF_A_LOOK,
+    };
+    let broker = i32::from(situation.has_broker());
+    CALL.saturating_mul(microsoft + broker)
+}
+
+/// How long to leave alone what a person has to mend.
+fn wrong(situation: &Situation) -> SignedDuration {
+    situation.capabilities.slow_probe.max(allowed(situation))
+}
+
+/// Whether a person was asked to act a short while ago, and the operator can see it done.
+fn is_fresh_hand_off(situation: &Situation, plan: &Plan) -> bool {
+    let can_see = situation.observed.microsoft.is_asked() || situation.observed.is_retrievable;
+    let is_recent = |since: Timestamp| situation.now.duration_since(since) < FRESH;
+    let asked = |hand_off: &HandOff| {
+        let stored = situation.memory.status().pending_actions.iter().filter(|stored| stored.step == hand_off.step);
+        let since = stored.map(|stored| stored.since_time.0).max();
+        since.is_none_or(is_recent)
+    };
+    can_see && (plan.hand_offs().any(asked) || plan.hand_offs().next().is_some() && situation.recent.requested_at.is_some_and(is_recent))
 }
 
 fn poll(situation: &Situation, outcome: Option<&Outcome>) -> Option<SignedDuration> {
@@ -73,12 +128,11 @@ fn after_failure(situation: &Situation, class: ErrorClass, jitter: f64) -> Signe
     let delay = match class {
         ErrorClass::Throttled { until: Some(until) } => until.duration_since(situation.now).min(longest).max(first),
         ErrorClass::Throttled { until: None } => backed_off.max(first.saturating_mul(5)).min(most),
-        ErrorClass::Auth | ErrorClass::Permission => most,
-        ErrorClass::Invalid => situation.capabilities.slow_probe,
+        ErrorClass::Auth | ErrorClass::Permission => most.max(allowed(situation)),
+        ErrorClass::Invalid => wrong(situation),
         ErrorClass::Transient | ErrorClass::Waiting | ErrorClass::Protocol => backed_off,
     };
-    // Upwards only: never earlier than the other side asked for.
-    delay.saturating_add(fraction(delay, jitter * 0.2)).max(FLOOR)
+    later(delay, jitter).max(FLOOR)
 }
 
 fn until_verified(situation: &Situation, plan: &Plan) -> SignedDuration {
@@ -89,6 +143,11 @@ fn until_verified(situation: &Situation, plan: &Plan) -> SignedDuration {
         return capabilities.slow_probe;
     }
     if verifying { capabilities.poll.min(capabilities.claim_grace) } else { capabilities.poll }
+}
+
+/// Upwards only: never earlier than the other side asked for, and never more often than allowed.
+fn later(delay: SignedDuration, jitter: f64) -> SignedDuration {
+    delay.saturating_add(fraction(delay, 0.2 * jitter))
 }
 
 /// Ten per cent earlier to ten per cent later.

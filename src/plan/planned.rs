@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::failure::ErrorClass;
 use super::handoff::HandOff;
+use super::signals;
 use super::situation::Situation;
 use super::step::{Change, Step, StepActor};
 use crate::api::Reason;
@@ -54,15 +55,21 @@ impl Waiting {
         Self { reason, message, until: Until::Person }
     }
 
-    /// The broker or API did not answer usefully.
+    /// The broker or API did not answer usefully, or a permission is missing.
     pub(super) fn for_provider(situation: &Situation) -> Self {
-        match &situation.observed.failure {
-            Some(failure) if failure.class == ErrorClass::Invalid => {
-                Self::for_person(failure.reason, failure.to_string())
-            }
-            Some(failure) => Self::later(failure.reason, failure.to_string()),
-            None => Self::later(Reason::ProviderUnavailable, "the state of the tenant could not be read".to_owned()),
+        let microsoft = &situation.observed.microsoft;
+        if let Some(failure) = situation.observed.failure.as_ref().or(microsoft.failure.as_ref()) {
+            let needs_person = failure.class == ErrorClass::Invalid || failure.reason == Reason::PermissionDenied;
+            let wait = if needs_person { Self::for_person } else { Self::later };
+            return wait(failure.reason, failure.to_string());
         }
+        let lacking = signals::lacking(microsoft);
+        if lacking.is_empty() {
+            return Self::later(Reason::ProviderUnavailable, "the state of the tenant could not be read".to_owned());
+        }
+        let lacking: Vec<_> = lacking.iter().map(ToString::to_string).collect();
+        let message = format!("the state of the tenant could not be read: grant {}", lacking.join(" and "));
+        Self::for_person(Reason::PermissionDenied, message)
     }
 }
 
@@ -73,7 +80,7 @@ impl Plan {
         if !self.waiting.iter().all(|waiting| waiting.reason == Reason::ActionRequired) {
             return None;
         }
-        self.steps.iter().find(|step| matches!(step.by, StepActor::Broker(_)))
+        self.steps.iter().find(|step| matches!(step.by, StepActor::Broker(_) | StepActor::Arm(_)))
     }
 
     /// The region that the next step pins.
@@ -107,7 +114,7 @@ impl Plan {
     /// Adds a step that a person must do.
     pub(super) fn hand_over(&mut self, step: Step) {
         if let StepActor::Person(hand_off) = &step.by {
-            let message = format!("{}: {} ({})", hand_off.role, hand_off.instructions, hand_off.link);
+            let message = format!("{}: {} ({})", hand_off.who(), hand_off.instructions, hand_off.link);
             self.wait(Waiting::for_person(Reason::ActionRequired, message));
         }
         self.steps.push(step);
@@ -130,7 +137,7 @@ impl fmt::Display for Plan {
             writeln!(f, "{} [{}]: {step} — because {}", step.change.name(), step.change.risk(), step.why)?;
         }
         for ask in &self.asks {
-            writeln!(f, "ask {}: {}", ask.role, ask.instructions)?;
+            writeln!(f, "ask {}: {}", ask.who(), ask.instructions)?;
         }
         for waiting in &self.waiting {
             let whom = match waiting.until {

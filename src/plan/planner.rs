@@ -1,7 +1,10 @@
 //! Plans: calls the rules in their order.
 
+use super::access;
 use super::ageing;
 use super::attestation;
+use super::best;
+use super::claims;
 use super::deprovision;
 use super::desired::Desired;
 use super::enablement;
@@ -10,13 +13,14 @@ use super::handoff;
 use super::integrations;
 use super::operation;
 use super::planned::{Plan, Waiting};
-use super::reading::{Reading, Source, Why};
+use super::reading::{Reading, Why};
 use super::region;
 use super::restraint;
+use super::signals;
 use super::situation::{Permit, Situation};
 use super::step::{Step, StepActor};
 use crate::api::{
-    ConditionType, DeletionPolicy, DesiredState, FINALIZER, ManagementPolicy, OperationResult, Reason, StepName,
+    DeletionPolicy, DesiredState, FINALIZER, ManagementPolicy, OperationResult, Reason, StepName,
 };
 
 /// Plans. Planning again after the same readings gives the same plan.
@@ -29,11 +33,19 @@ pub fn plan(situation: &Situation) -> Plan {
             return plan;
         }
     };
-    if let Some(forbidden) = forbidden(situation) {
+    if let Some(forbidden) = access::forbids(situation, desired) {
         plan.wait(forbidden);
         return plan;
     }
     if desired.management == ManagementPolicy::Suspend {
+        return plan;
+    }
+    // What is declared and confirmed to go must not be held by credentials that are gone already.
+    if desired.state != DesiredState::Deprovisioned
+        && !situation.subject.is_deleting
+        && let Some(refused) = access::refused(situation)
+    {
+        plan.wait(refused);
         return plan;
     }
     if situation.subject.is_deleting {
@@ -46,13 +58,22 @@ pub fn plan(situation: &Situation) -> Plan {
         }
     }
     say_if_unknown(situation, &mut plan);
-    if situation.observed.failure.is_some() && plan.next().is_some() {
+    let is_unread = situation.observed.failure.is_some() || must_read_first(situation, desired);
+    let setting_failed = situation.observed.microsoft.failure.is_some();
+    if plan.next().is_some_and(|next| is_unread || setting_failed && matches!(next.by, StepActor::Arm(_))) {
         plan.wait(Waiting::for_provider(situation));
     }
     if desired.management == ManagementPolicy::Observe {
         observe_only(&mut plan);
     }
     plan
+}
+
+/// Whether the tenant could not be looked at although it can be: nothing is sent before it was. A declared deprovisioning
+/// does not depend on what the tenant shows.
+fn must_read_first(situation: &Situation, desired: &Desired) -> bool {
+    let is_unread = signals::service(&situation.observed.microsoft).why() == Some(Why::ReadFailed);
+    is_unread && desired.state != DesiredState::Deprovisioned
 }
 
 /// What a person is asked for says so where it is asked without knowing the state of the service.
@@ -62,23 +83,6 @@ fn say_if_unknown(situation: &Situation, plan: &mut Plan) {
     }
     for waiting in plan.waiting.iter_mut().filter(|waiting| waiting.reason == Reason::ActionRequired) {
         waiting.message = format!("whether the service is on is not known; {}", waiting.message);
-    }
-}
-
-fn forbidden(situation: &Situation) -> Option<Waiting> {
-    match situation.permit {
-        Permit::Granted { .. } | Permit::Succeeded => None,
-        Permit::NotAllowed => Some(Waiting::for_person(
-            Reason::TenantNotAllowed,
-            format!(
-                "the administrator's configuration does not map namespace {} to this tenant; nothing was asked of it",
-                situation.subject.namespace
-            ),
-        )),
-        Permit::Duplicate => Some(Waiting::for_person(
-            Reason::DuplicateTenant,
-            "an older resource of this cluster declares the same tenant and acts for it; delete one of the two, or set managementPolicy: Observe here".to_owned(),
-        )),
     }
 }
 
@@ -97,7 +101,16 @@ fn plan_running(situation: &Situation, desired: &Desired, plan: &mut Plan) {
         let because = "the spec declares a region and nobody knows where the data is";
         plan.ask(handoff::attest(desired, "DataLocation"), because);
     }
+    plan.drift.extend(stale_claim(situation));
     integrations::plan_links(situation, desired, plan);
+}
+
+/// The broker says off about a service that is seen to be on: its record is stale.
+fn stale_claim(situation: &Situation) -> Option<String> {
+    let is_seen_on = signals::service(&situation.observed.microsoft).is_true();
+    (is_seen_on && claims::is_claimed_off(situation)).then(|| {
+        "the broker says that the service is off, and it is seen to be on: the broker's record is stale".to_owned()
+    })
 }
 
 fn plan_disabled(situation: &Situation, desired: &Desired, plan: &mut Plan) {
@@ -124,7 +137,7 @@ fn plan_unknown(situation: &Situation, desired: &Desired, why: Why, plan: &mut P
             return enablement::turn_on(situation, desired, plan);
         }
     }
-    if why == Why::ReadFailed {
+    if why == Why::ReadFailed || why == Why::NotPermitted && is_remembered(situation) {
         return ageing::plan_unreadable(situation, plan);
     }
     if situation.observed.failure.is_some() {
@@ -138,7 +151,7 @@ fn plan_unknown(situation: &Situation, desired: &Desired, why: Why, plan: &mut P
     }
     match why {
         Why::NotAsked if is_tried_again(situation, desired) => enablement::turn_on(situation, desired, plan),
-        Why::NotAsked if lapsed(situation, desired) => {
+        Why::NotAsked if best::lapsed(situation, desired) => {
             plan.ask(
                 handoff::attest(desired, claim_for(desired.state)),
                 "the attestation that this rested on has lapsed",
@@ -147,20 +160,28 @@ fn plan_unknown(situation: &Situation, desired: &Desired, why: Why, plan: &mut P
         Why::NotAsked if situation.memory.is_ready() && !situation.spec_changed() => {
             plan.verdict_stands = true;
         }
-        Why::Ambiguous => {
+        Why::Ambiguous if attestation::service(desired, situation.now).why() == Some(Why::Ambiguous) => {
             plan.ask(
                 handoff::attest(desired, claim_for(desired.state)),
                 "live attestations contradict each other: keep the one that is true",
             );
         }
+        Why::NotPermitted => plan.wait(Waiting::for_provider(situation)),
+        Why::Ambiguous if situation.memory.is_ready() && !situation.spec_changed() => plan.verdict_stands = true,
         _ if desired.state == DesiredState::Disabled => {
-            let hand_off = handoff::opt_out(desired);
+            let hand_off = handoff::opt_out(situation, desired);
             let change = super::step::Change::Disable { is_repair: false };
             let why = "the spec declares Disabled".to_owned();
             plan.hand_over(Step { change, by: StepActor::Person(hand_off), why });
         }
+        Why::Ambiguous => enablement::ask_to_turn_on(situation, desired, plan),
         _ => enablement::turn_on(situation, desired, plan),
     }
+}
+
+/// Whether there is a verdict that rests on what is not permitted to be read any more.
+fn is_remembered(situation: &Situation) -> bool {
+    situation.memory.is_ready() || ageing::waits_for_person(situation)
 }
 
 /// Whether somebody asks for another try of turning the service on, after one that failed or did not end in time. The
@@ -187,20 +208,6 @@ const fn claim_for(state: DesiredState) -> &'static str {
         DesiredState::Disabled => "ServiceOff",
         DesiredState::Deprovisioned => "Deprovisioned",
     }
-}
-
-/// Whether the last word about the service was a person's, and it holds no longer.
-pub(super) fn lapsed(situation: &Situation, desired: &Desired) -> bool {
-    if situation.memory.service().is_some_and(|(_, source)| source != Source::Attested) {
-        return false;
-    }
-    let remembered = situation.memory.service().is_some();
-    let reported = situation
-        .memory
-        .condition(ConditionType::ServiceOn)
-        .is_some_and(|service| service.reason == Some(Reason::AttestationExpired));
-    let expired = !situation.has_broker() && attestation::lapsed_service(desired, situation.now).is_some();
-    remembered || reported || expired
 }
 
 /// A resource that is being deleted and held: it goes once a declared deprovisioning is proven.

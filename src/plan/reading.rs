@@ -1,5 +1,6 @@
 //! What is known of one fact: a value and on whose word, or why it is not known.
 
+use crate::api::Reason;
 pub use crate::api::StatusSource as Source;
 
 /// A reading of one fact. There is no third way to say "I could not look".
@@ -32,7 +33,31 @@ pub enum Why {
     Ambiguous,
 }
 
+impl Why {
+    /// The reason that a condition shows.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::NotAsked => Reason::NotAsked,
+            Self::NotPermitted => Reason::NotPermitted,
+            Self::ReadFailed => Reason::ReadFailed,
+            Self::Ambiguous => Reason::Ambiguous,
+        }
+    }
+
+    /// Whether another try may answer: what could not be read, and what somebody has yet to permit.
+    #[must_use]
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Self::ReadFailed | Self::NotPermitted)
+    }
+}
+
 impl<T> Reading<T> {
+    /// A fact that Microsoft's own APIs show.
+    pub const fn observed(value: T) -> Self {
+        Self::Known { value, source: Source::Observed }
+    }
+
     /// A fact that the broker tells.
     pub const fn claimed(value: T) -> Self {
         Self::Known { value, source: Source::Claimed }

@@ -5,20 +5,54 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::attestation;
 use super::desired::Desired;
 use super::evidence;
+use super::microsoft::Microsoft;
 use super::observed::Instance;
 use super::planned::Waiting;
 use super::reading::{Reading, Source, Why};
 use super::situation::Situation;
-use crate::api::{DataLocationStatus, DesiredState, LocationSource, Reason, StepName};
-use crate::tenant::Region;
+use super::verdict::Verdict;
+use crate::api::{DataLocationStatus, DesiredState, LocationSource, Reason, StepName, TriState};
+use crate::tenant::{Permission, Region};
 
-/// Where the data lives, by what was read in this pass: the broker's word about a service whose state it tells, else an attestation
-/// (which also tells where Defender for Endpoint has its data before that).
+/// Where the data lives, by what was read in this pass: where Defender for Endpoint is seen to have its data, which the
+/// service follows; the broker's word about a service whose state it tells; else an attestation (which also tells where
+/// Defender for Endpoint has its data before the service is on).
 pub(super) fn known(situation: &Situation) -> Reading<Region> {
     let Ok(desired) = &situation.desired else { return Reading::unknown(Why::NotAsked) };
     if !desired.cloud.has_regions() {
         return Reading::unknown(Why::NotAsked);
     }
+    let observed = of_endpoint(&situation.observed.microsoft, desired);
+    if observed.value().is_some() {
+        return observed;
+    }
+    match said(situation, desired) {
+        Reading::Unknown { why: Why::NotAsked } => observed,
+        said => said,
+    }
+}
+
+/// Where Defender for Endpoint has its data. The data centre decides, and the geography serves only where there is none;
+/// a data centre that is not known says nothing, and two regions contradict each other.
+pub(super) fn of_endpoint(microsoft: &Microsoft, desired: &Desired) -> Reading<Region> {
+    if microsoft.observation_owner.value().is_some_and(|owner| *owner != desired.tenant) {
+        return Reading::unknown(Why::NotAsked);
+    }
+    let place = match &microsoft.endpoint_location {
+        Reading::Known { value, .. } => value,
+        Reading::Unknown { why } => return Reading::unknown(*why),
+    };
+    let by_geography = place.geography.as_deref().and_then(Region::of_geography);
+    let region = match place.data_center.as_deref() {
+        None => by_geography,
+        Some(name) => Region::of_data_center(name)
+            .filter(|region| by_geography.is_none_or(|geography| geography == *region)),
+    };
+    region.map_or(Reading::unknown(Why::Ambiguous), Reading::observed)
+}
+
+/// What the broker or a person says.
+fn said(situation: &Situation, desired: &Desired) -> Reading<Region> {
     match &situation.observed.instance {
         Reading::Known { value: Instance::Present { parameters: Some(parameters) }, .. }
             if parameters.region.is_some() && evidence::service(situation).value().is_some() =>
@@ -29,14 +63,93 @@ pub(super) fn known(situation: &Situation) -> Reading<Region> {
     }
 }
 
-/// Why the region forbids to turn the service on, if it does.
+/// Why the region forbids to go on, if it does.
 pub(super) fn gate(situation: &Situation, desired: &Desired) -> Option<Waiting> {
     mismatch(situation, desired).or_else(|| {
-        (known(situation).why() == Some(Why::Ambiguous)).then(|| {
+        let attested = attestation::region(desired, situation.now);
+        let is_open = known(situation).value().is_none() && desired.cloud.has_regions();
+        (is_open && attested.why() == Some(Why::Ambiguous)).then(|| {
             let message = "live attestations of DataLocation name different regions: keep the one that is true";
             Waiting::for_person(Reason::RegionMismatch, message.to_owned())
         })
     })
+}
+
+/// What keeps the service from being turned on in a region that is not the wished one, for ever.
+pub(super) enum Unsettled {
+    /// It would be another region, or one must be chosen.
+    Forbidden(Waiting),
+    /// Somebody has to look where Defender for Endpoint has its data.
+    LookFirst(String),
+}
+
+/// Why the region forbids to turn the service on. `has_endpoint` tells whether a licence brings Defender for Endpoint.
+pub(super) fn gate_to_on(situation: &Situation, desired: &Desired, has_endpoint: &Reading<bool>) -> Option<Unsettled> {
+    if let Some(waiting) = gate(situation, desired) {
+        return Some(Unsettled::Forbidden(waiting));
+    }
+    if !desired.cloud.has_regions() || known(situation).value().is_some() || situation.memory.pin().is_some() {
+        return None;
+    }
+    let Some(wished) = desired.region else {
+        let must_choose = desired.experience.administrator_chooses_region() && has_endpoint.is_false();
+        return must_choose.then(|| {
+            let message = "under these rules the region is chosen where Defender ATP has none, and it never moves: set dataLocation.region";
+            Unsettled::Forbidden(Waiting::for_person(Reason::RegionRequired, message.to_owned()))
+        });
+    };
+    if let Some(elsewhere) = of_security_center(situation, desired).filter(|region| *region != wished) {
+        let message = format!(
+            "the spec declares {wished}, and Azure Security Center turned Defender ATP on in this tenant: under these rules its data is always in {elsewhere}, and the service follows it. Set dataLocation.region to {elsewhere} or remove it; if Defender ATP was there before, attest DataLocation"
+        );
+        return Some(Unsettled::Forbidden(Waiting::for_person(Reason::RegionMismatch, message)));
+    }
+    let may_be_elsewhere = situation.observed.microsoft.is_asked()
+        && !has_endpoint.is_false()
+        && of_security_center(situation, desired).is_none();
+    may_be_elsewhere.then(|| {
+        Unsettled::LookFirst(format!(
+            "the spec declares {wished}, a licence brings Defender for Endpoint, and where that has its data could not be read: the service would follow it for ever. Name observation.subscriptionId, or attest DataLocation"
+        ))
+    })
+}
+
+/// Why it is not known where the data is, where it was asked.
+pub(super) fn unread(situation: &Situation, desired: &Desired) -> Option<Verdict> {
+    let microsoft = &situation.observed.microsoft;
+    if let Some(owner) = microsoft.observation_owner.value().filter(|owner| **owner != desired.tenant) {
+        let message = format!(
+            "observation.subscriptionId belongs to tenant {owner} and not to the declared one: name a subscription of this tenant"
+        );
+        return Some(Verdict::unknown(Reason::TenantMismatch, message));
+    }
+    let why = of_endpoint(microsoft, desired).why()?;
+    let message = match why {
+        Why::NotAsked => return None,
+        Why::NotPermitted => {
+            format!("where Defender for Endpoint has its data could not be read: grant {}", Permission::SecurityReader)
+        }
+        Why::ReadFailed => "where Defender for Endpoint has its data could not be read".to_owned(),
+        Why::Ambiguous => {
+            let place = microsoft.endpoint_location.value().cloned().unwrap_or_default();
+            format!(
+                "the data centre {} and the geography {} of Defender for Endpoint name no one region that is known: attest DataLocation",
+                place.data_center.as_deref().map_or("(none)".to_owned(), cleaned),
+                place.geography.as_deref().map_or("(none)".to_owned(), cleaned),
+            )
+        }
+    };
+    Some(Verdict::new(TriState::Unknown, why.reason(), message))
+}
+
+fn cleaned(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect()
+}
+
+/// Where Defender ATP is by rule, because Azure Security Center is seen to have turned it on.
+pub(super) fn of_security_center(situation: &Situation, desired: &Desired) -> Option<Region> {
+    let is_on = situation.observed.microsoft.security_center.is_true();
+    Region::of_security_center(desired.experience).filter(|_| is_on)
 }
 
 /// The declared region against the known and the pinned one.
@@ -105,16 +218,28 @@ pub(super) fn pin(situation: &Situation, intends: Option<Region>, is_gone: bool)
             if *region == pin.region && is_on && source > pin.source {
                 pin.source = source;
             }
+            if *region == pin.region && pin.source == LocationSource::Observed {
+                pin.data_center = data_center(situation).or(pin.data_center);
+            }
         }
         return Some(pin);
     }
-    let pinned =
-        |region, source| DataLocationStatus { region, data_center: None, source, pin_time: Time(situation.now) };
+    let pinned = |region, source| {
+        let data_center = data_center(situation).filter(|_| source == LocationSource::Observed);
+        DataLocationStatus { region, data_center, source, pin_time: Time(situation.now) }
+    };
     match (known.value(), known.source(), intends) {
         (Some(region), Some(source), _) if is_on || intends.is_some() => Some(pinned(*region, location_source(source))),
         (_, _, Some(region)) => Some(pinned(region, LocationSource::Declared)),
         _ => None,
     }
+}
+
+/// The data centre as it was read, cleaned and shortened.
+fn data_center(situation: &Situation) -> Option<String> {
+    let place = situation.observed.microsoft.endpoint_location.value()?;
+    let name = cleaned(place.data_center.as_ref()?);
+    (!name.is_empty()).then_some(name)
 }
 
 /// Whether the `Enable` that is just ending asked the broker for this region.

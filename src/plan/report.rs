@@ -2,22 +2,28 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use super::authority;
+use super::best;
 use super::conditions;
+use super::eligibility;
 use super::evidence;
+use super::handoff::HandOff;
 use super::integrations;
+use super::links;
 use super::memory::Memory;
 use super::operation;
 use super::planned::Plan;
-use super::reading::Reading;
+use super::reading::{Reading, Source, Why};
 use super::region;
+use super::services;
 use super::situation::Situation;
 use super::step::StepActor;
 use super::verdict::Verdict;
 use crate::api::{
-    ConditionType, DesiredState, FeatureStatus, IntegrationStatus, LinkReading, ManagementPolicy, Operation,
-    OperationResult, PendingAction, PlannedStep, Reason, ServiceStatus, ThreatProtectionTenantStatus, TriState,
+    ConditionType, DesiredState, Eligibility, FeatureStatus, IntegrationStatus, LinkReading, ManagementPolicy, Operation,
+    OperationResult, PendingAction, PlannedStep, Reason, ServiceStatus, TenantFacts, ThreatProtectionTenantStatus, TriState,
 };
-use crate::tenant::{Feature, LinkState, Service};
+use crate::tenant::{Feature, IntegrationType, LinkState, Service};
 
 /// The status to be written. Equal to the stored one when there is nothing new to say.
 ///
@@ -63,9 +69,51 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
         intent.or_else(|| evidence::operation(situation))
     };
     status.features = features(situation);
-    status.services = services();
-    status.integrations = links(situation);
+    status.services = services_of(situation);
+    status.integrations = links_of(situation);
+    status.tenant = tenant_facts(situation);
+    status.eligibility = eligibility_of(situation);
     status
+}
+
+/// Who the tenant says it is; what cannot be read again stands.
+fn tenant_facts(situation: &Situation) -> Option<TenantFacts> {
+    let stored = situation.memory.status().tenant.clone();
+    let Some(seen) = situation.observed.microsoft.organization.value().filter(|_| situation.is_proved()) else {
+        return stored;
+    };
+    let cleaned = |text: &Option<String>, most| text.as_deref().map(|text| limited(&without_controls(text), most));
+    Some(TenantFacts {
+        display_name: cleaned(&seen.display_name, 256),
+        default_domain: cleaned(&seen.default_domain, 253),
+        country_code: cleaned(&seen.country_code, 8),
+    })
+}
+
+/// Text of the directory without control and format characters (Unicode Cc and Cf).
+fn without_controls(text: &str) -> String {
+    let is_format = |c: char| {
+        matches!(c, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
+    };
+    text.chars().filter(|c| !c.is_control() && !is_format(*c)).collect()
+}
+
+/// What the licences bring; what cannot be read again stands.
+fn eligibility_of(situation: &Situation) -> Option<Eligibility> {
+    let stored = situation.memory.status().eligibility.clone();
+    let Ok(desired) = &situation.desired else { return stored };
+    let microsoft = &situation.observed.microsoft;
+    if microsoft.skus.value().is_none() {
+        return stored;
+    }
+    let read = eligibility::eligibility(microsoft, desired.experience);
+    let brought = |(service, licensed): (Service, TriState)| (licensed == TriState::True).then_some(service);
+    Some(Eligibility {
+        plans: read.plans.into_iter().take(32).collect(),
+        services: read.licensed.into_iter().filter_map(brought).collect(),
+    })
 }
 
 /// The memory with what was learnt in this pass about the tenant, before anything new is noted in it.
@@ -79,7 +127,7 @@ pub(super) fn learnt(situation: &Situation) -> Memory {
     status.last_handled_reconcile_at.clone_from(&situation.subject.reconcile_request);
     status.data_location = region::pin(situation, None, false);
     status.features = features(situation);
-    status.integrations = links(situation);
+    status.integrations = links_of(situation);
     Memory::new(Some(status))
 }
 
@@ -179,7 +227,7 @@ fn pending_actions(situation: &Situation, plan: &Plan) -> Vec<PendingAction> {
                 .map_or(Time(situation.now), |stored| stored.since_time.clone());
             PendingAction {
                 step: hand_off.step,
-                role: limited(&hand_off.role, 256),
+                role: limited(&format!("{}{}", hand_off.who(), known_holders(situation, hand_off)), 256),
                 link: limited(&hand_off.link, 512),
                 instructions,
                 verified_by: limited(&hand_off.verified_by, 512),
@@ -187,6 +235,15 @@ fn pending_actions(situation: &Situation, plan: &Plan) -> Vec<PendingAction> {
             }
         })
         .collect()
+}
+
+/// Whether anybody is known to hold the role, where that was read.
+fn known_holders(situation: &Situation, hand_off: &HandOff) -> &'static str {
+    match authority::authority(&situation.observed.microsoft, &hand_off.roles).is_anyone_known {
+        TriState::True => "; somebody holds it",
+        TriState::False => "; nobody is known to hold it",
+        TriState::Unknown => "",
+    }
 }
 
 pub(super) fn limited(text: &str, characters: usize) -> String {
@@ -197,20 +254,55 @@ pub(super) fn limited(text: &str, characters: usize) -> String {
 }
 
 fn features(situation: &Situation) -> Vec<FeatureStatus> {
-    let (state, source) = match conditions::best_service(situation) {
+    let (state, source) = match best::service(situation) {
         Reading::Known { value: true, source } => (TriState::True, Some(source)),
         Reading::Known { value: false, source } => (TriState::False, Some(source)),
         Reading::Unknown { .. } => (TriState::Unknown, None),
     };
-    Feature::ALL.iter().map(|name| FeatureStatus { name: *name, state, source }).collect()
+    let of = |name: Feature| {
+        // No public API shows the action center.
+        let is_unseen = name == Feature::ActionCenter && source == Some(Source::Observed);
+        let (state, source) = if is_unseen { (TriState::Unknown, None) } else { (state, source) };
+        FeatureStatus { name, state, source }
+    };
+    Feature::ALL.iter().map(|name| of(*name)).collect()
 }
 
-fn services() -> Vec<ServiceStatus> {
-    let unknown = TriState::Unknown;
-    Service::ALL.iter().map(|name| ServiceStatus { name: *name, licensed: unknown, reporting: unknown }).collect()
+fn services_of(situation: &Situation) -> Vec<ServiceStatus> {
+    let microsoft = &situation.observed.microsoft;
+    let licensed = situation
+        .desired
+        .as_ref()
+        .map(|desired| eligibility::eligibility(microsoft, desired.experience).licensed)
+        .unwrap_or_default();
+    let stored = |name: Service| situation.memory.status().services.iter().find(|stored| stored.name == name);
+    Service::ALL
+        .iter()
+        .map(|name| {
+            let kept = stored(*name);
+            let reporting = services::reporting(microsoft, *name, situation.now);
+            let stands = |is_blind: bool, kept: Option<TriState>, read: TriState| match kept {
+                Some(kept) if is_blind && read == TriState::Unknown => kept,
+                _ => read,
+            };
+            ServiceStatus {
+                name: *name,
+                licensed: stands(
+                    microsoft.skus.why().is_some_and(Why::may_pass),
+                    kept.map(|kept| kept.licensed),
+                    licensed.get(name).copied().unwrap_or_default(),
+                ),
+                reporting: stands(
+                    microsoft.newest_rows.why().is_some_and(Why::may_pass),
+                    kept.map(|kept| kept.reporting),
+                    links::tri(&reporting),
+                ),
+            }
+        })
+        .collect()
 }
 
-fn links(situation: &Situation) -> Vec<IntegrationStatus> {
+fn links_of(situation: &Situation) -> Vec<IntegrationStatus> {
     let Ok(desired) = &situation.desired else { return Vec::new() };
     desired
         .integrations
@@ -234,13 +326,26 @@ fn links(situation: &Situation) -> Vec<IntegrationStatus> {
             IntegrationStatus {
                 name: name.clone(),
                 state,
-                actor: integrations::actor(situation, wish.kind),
-                effective: TriState::Unknown,
+                actor: integrations::actor(situation, (name.as_str(), wish)),
+                effective: effective_of(situation, name, wish.kind, stored),
                 source: reading.source(),
                 since_time: since.filter(|_| state != LinkReading::Unknown),
             }
         })
         .collect()
+}
+
+fn effective_of(
+    situation: &Situation,
+    name: &str,
+    kind: IntegrationType,
+    stored: Option<&IntegrationStatus>,
+) -> TriState {
+    let read = links::effective(&situation.observed.microsoft, name, kind);
+    match (read.why(), stored) {
+        (Some(why), Some(stored)) if why.may_pass() => stored.effective,
+        _ => links::tri(&read),
+    }
 }
 
 /// Whether a status carries the same intent and pin as the stored one, so that the step may be sent without a write.

@@ -1,10 +1,13 @@
 //! Everything that a plan may depend on, gathered in one value.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::desired::{Desired, InvalidSpec};
 use super::memory::Memory;
 use super::observed::Observed;
+use crate::api::ConditionType;
 
 /// The whole input of a plan. Two equal situations have equal plans.
 #[derive(Clone, Debug)]
@@ -65,7 +68,7 @@ pub enum Permit {
 }
 
 /// What this process remembers of a resource.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recent {
     /// Since when readings, or steps, have been failing without a success between.
     pub failing_since: Option<Timestamp>,
@@ -75,6 +78,10 @@ pub struct Recent {
     pub refused_at: Option<Timestamp>,
     /// Before this time nothing may be asked, because the other side said so.
     pub throttled_until: Option<Timestamp>,
+    /// Since when what a condition rests on could not be read.
+    pub unread_since: BTreeMap<ConditionType, Timestamp>,
+    /// When a reconcile request was last answered: a hand-off is looked at more often for a while after it.
+    pub requested_at: Option<Timestamp>,
 }
 
 /// What is configured, whatever the resource says.

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::failure::Failure;
 use super::handoff::HandOff;
 use crate::api::{Actor, OperationParameters, Reason, Risk, StepName};
-use crate::tenant::{IntegrationType, Region, TenantId};
+use crate::tenant::{IntegrationType, LinkState, Region, TenantId};
 
 /// Name of the service itself in `status.repairs`. It starts with a capital letter, which no integration's name can.
 pub const SERVICE: &str = "Service";
@@ -113,6 +113,8 @@ impl Change {
 pub enum StepActor {
     /// The operator, through the service broker, with this request.
     Broker(BrokerRequest),
+    /// The operator, through Azure Resource Manager, with the credentials of the resource.
+    Arm(ArmRequest),
     /// A person, as the hand-off says.
     Person(HandOff),
     /// Nobody, because the policy is to observe; the actor who would.
@@ -125,6 +127,7 @@ impl StepActor {
     pub const fn actor(&self) -> Actor {
         match self {
             Self::Broker(_) => Actor::Broker,
+            Self::Arm(_) => Actor::Arm,
             Self::Person(_) => Actor::Person,
             Self::Nobody => Actor::None,
         }
@@ -140,6 +143,21 @@ pub struct BrokerRequest {
     pub call: BrokerCall,
     /// Its parameters; empty for `Deprovision`.
     pub parameters: OperationParameters,
+}
+
+/// A setting of Azure Resource Manager and the value that it gets: absolute, read before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArmRequest {
+    /// The tenant that the subscription belongs to.
+    pub tenant: TenantId,
+    /// Name of the entry in the spec.
+    pub name: String,
+    /// Which setting.
+    pub kind: IntegrationType,
+    /// The subscription (`Microsoft.Security/settings`) or the workspace (`dataConnectors`).
+    pub target: String,
+    /// What it becomes.
+    pub state: LinkState,
 }
 
 /// A mutating call of the Open Service Broker API.
@@ -169,23 +187,55 @@ pub enum Outcome {
     Refused(Failure),
 }
 
+impl Change {
+    /// What cannot be undone about it, in one sentence, where something cannot.
+    #[must_use]
+    pub fn cannot_be_undone(&self) -> Option<String> {
+        match self {
+            Self::Enable { pins: Some(region), .. } => {
+                Some(format!("the data of this tenant will be in {region} for ever; it never moves"))
+            }
+            Self::Enable { pins: None, .. } => {
+                Some("Microsoft chooses the region of the data, and it cannot be changed afterwards".to_owned())
+            }
+            Self::Deprovision => {
+                Some("the service, its incidents and its settings are removed from the tenant for good".to_owned())
+            }
+            Self::Link { kind, .. } if kind.is_irreversible() => Some(
+                "it creates an Endpoint tenant whose location never moves, and deploys agents that unlinking leaves behind"
+                    .to_owned(),
+            ),
+            Self::Disable { .. } | Self::Link { .. } | Self::Unlink { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Enable { pins: Some(region), .. } => write!(f, "turn the service on, its data in {region} for ever"),
+            Self::Enable { pins: None, .. } => write!(
+                f,
+                "turn the service on; Microsoft chooses the region, and it cannot be changed afterwards"
+            ),
+            Self::Disable { .. } => write!(f, "opt out: the features go, the four services stay as they are"),
+            Self::Link { name, kind, .. } => write!(f, "link {name} ({kind})"),
+            Self::Unlink { name, kind, .. } if kind.is_irreversible() => {
+                write!(f, "unlink {name} ({kind}); agents that were deployed stay")
+            }
+            Self::Unlink { name, kind, .. } => write!(f, "unlink {name} ({kind})"),
+            Self::Deprovision => write!(f, "deprovision the service and its resources"),
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.change {
-            Change::Enable { pins: Some(region), .. } => {
-                write!(f, "turn the service on, its data in {region} for ever")?;
-            }
-            Change::Enable { pins: None, .. } => {
-                write!(f, "turn the service on; Microsoft chooses the region, and it cannot be changed afterwards")?;
-            }
-            Change::Disable { .. } => write!(f, "opt out: the features go, the four services stay as they are")?,
-            Change::Link { name, kind, .. } => write!(f, "link {name} ({kind})")?,
-            Change::Unlink { name, kind, .. } => write!(f, "unlink {name} ({kind})")?,
-            Change::Deprovision => write!(f, "deprovision the service and its resources")?,
-        }
+        self.change.fmt(f)?;
         match &self.by {
             StepActor::Broker(_) => write!(f, ", through the broker"),
-            StepActor::Person(hand_off) => write!(f, ", by a person: {}", hand_off.role),
+            StepActor::Arm(_) => write!(f, ", through Azure Resource Manager"),
+            StepActor::Person(hand_off) => write!(f, ", by a person: {}", hand_off.who()),
             StepActor::Nobody => write!(f, ", which managementPolicy Observe forbids"),
         }
     }

@@ -105,7 +105,7 @@ impl World {
             permit: self.permit,
             observed: self.observed.clone(),
             memory: Memory::new(self.status.clone()),
-            recent: self.recent,
+            recent: self.recent.clone(),
             capabilities: self.capabilities,
             now: self.now,
         }

@@ -1,0 +1,113 @@
+//! Whether the credentials of the resource reach the declared tenant, and what follows where they do not.
+
+use super::desired::Desired;
+use super::failure::Failure;
+use super::microsoft::Access;
+use super::planned::Waiting;
+use super::reading::Why;
+use super::situation::{Permit, Situation};
+use super::verdict::Verdict;
+use crate::api::{Reason, TriState};
+
+/// Why nothing at all may be done: the resource is not permitted, or what was reached is not what is declared.
+pub(super) fn forbids(situation: &Situation, desired: &Desired) -> Option<Waiting> {
+    match situation.permit {
+        Permit::Granted { .. } | Permit::Succeeded => mistaken(situation, desired),
+        Permit::Duplicate => Some(Waiting::for_person(
+            Reason::DuplicateTenant,
+            "an older resource of this cluster declares the same tenant and acts for it; delete one of the two, or set managementPolicy: Observe here".to_owned(),
+        )),
+        Permit::NotAllowed => mistaken(situation, desired).or_else(|| unproved(situation)),
+    }
+}
+
+/// Why the credentials cannot be used, where only a person can mend that.
+pub(super) fn refused(situation: &Situation) -> Option<Waiting> {
+    match &situation.observed.microsoft.access {
+        Access::Refused(failure) => Some(Waiting::for_person(failure.reason, failure.to_string())),
+        Access::NotTried | Access::Granted | Access::Failed(_) => None,
+    }
+}
+
+/// The tenant that was reached is another one, or lives in another cloud.
+fn mistaken(situation: &Situation, desired: &Desired) -> Option<Waiting> {
+    let microsoft = &situation.observed.microsoft;
+    if let Some(cloud) = microsoft.cloud.value().filter(|cloud| **cloud != desired.cloud) {
+        let message = format!(
+            "the tenant lives in cloud {cloud} and the spec says {}: set spec.cloud to {cloud}; nothing was asked of it",
+            desired.cloud
+        );
+        return Some(Waiting::for_person(Reason::UnsupportedCloud, message));
+    }
+    if let Some(seen) = microsoft.organization.value().filter(|seen| seen.id != desired.tenant) {
+        let message = format!(
+            "the credentials reach tenant {} and the spec declares {}: correct spec.tenantId or the credentials; nothing is done",
+            seen.id, desired.tenant
+        );
+        return Some(Waiting::for_person(Reason::TenantMismatch, message));
+    }
+    refused(situation).filter(|waiting| {
+        matches!(waiting.reason, Reason::TenantMismatch | Reason::UnsupportedCloud | Reason::SimulatorRefused)
+    })
+}
+
+/// The namespace is not mapped to the tenant, and its own credentials have not proved it.
+fn unproved(situation: &Situation) -> Option<Waiting> {
+    if situation.is_permitted() {
+        return None;
+    }
+    let namespace = &situation.subject.namespace;
+    match &situation.observed.microsoft.access {
+        Access::Refused(_) => refused(situation),
+        Access::Failed(failure) => Some(unanswered(failure)),
+        Access::Granted => Some(match &situation.observed.microsoft.failure {
+            Some(failure) => unanswered(failure),
+            None => Waiting::for_person(
+                Reason::PermissionDenied,
+                "the credentials could not prove the tenant, because its organisation could not be read: grant the application permission Organization.Read.All, or have the administrator map the namespace to the tenant".to_owned(),
+            ),
+        }),
+        Access::NotTried => Some(Waiting::for_person(
+            Reason::TenantNotAllowed,
+            format!(
+                "the administrator's configuration does not map namespace {namespace} to this tenant; nothing was asked of it"
+            ),
+        )),
+    }
+}
+
+fn unanswered(failure: &Failure) -> Waiting {
+    Waiting::later(failure.reason, failure.to_string())
+}
+
+/// The condition `CredentialsReady`.
+pub(super) fn verdict(situation: &Situation, desired: &Desired) -> Verdict {
+    let microsoft = &situation.observed.microsoft;
+    if let Some(waiting) = mistaken(situation, desired) {
+        return Verdict::not(waiting.reason, waiting.message);
+    }
+    match &microsoft.access {
+        Access::NotTried if desired.has_credentials => Verdict::unknown(
+            Reason::NotAsked,
+            "this version does not sign in to Microsoft's APIs: the declared credentials are not used",
+        ),
+        Access::NotTried => Verdict::unknown(
+            Reason::NotAsked,
+            "no credentials are declared: the tenant is known by the broker's word and by attestations",
+        ),
+        Access::Refused(failure) => Verdict::not(failure.reason, failure.to_string()),
+        Access::Failed(failure) => Verdict::unknown(Reason::ReadFailed, failure.to_string()),
+        Access::Granted => match microsoft.organization.why() {
+            None => Verdict::met("a token was obtained, and it is for this tenant"),
+            Some(why) => Verdict::new(TriState::Unknown, why.reason(), organization_unread(why)),
+        },
+    }
+}
+
+fn organization_unread(why: Why) -> String {
+    let next = match why {
+        Why::NotPermitted => "grant the application permission Organization.Read.All",
+        Why::NotAsked | Why::ReadFailed | Why::Ambiguous => "it is read again",
+    };
+    format!("a token was obtained, and whether it is for this tenant could not be read: {next}")
+}

@@ -1,0 +1,70 @@
+//! The best that is known of the service: what was read in this pass, else what is remembered and has not lapsed. It feeds
+//! the report, and only that; what gates a step is read in the same pass.
+
+use super::ageing;
+use super::attestation;
+use super::deprovision;
+use super::desired::Desired;
+use super::evidence;
+use super::reading::{Reading, Source, Why};
+use super::signals;
+use super::situation::Situation;
+use crate::api::{ConditionType, DesiredState, Reason};
+
+/// The best known reading of the service.
+pub(super) fn service(situation: &Situation) -> Reading<bool> {
+    let fresh = evidence::service(situation);
+    let Ok(desired) = &situation.desired else { return fresh };
+    if !fresh.is_false() && proven_gone(situation, desired) {
+        // Proven by a person's word, which here outranks the broker's.
+        return Reading::attested(false);
+    }
+    let why = match fresh {
+        Reading::Known { value, source } => return on_best_word(situation, value, source),
+        Reading::Unknown { why } => why,
+    };
+    match situation.memory.service() {
+        Some((_, Source::Attested)) | None => Reading::unknown(why),
+        Some(_) if why == Why::NotAsked && lapsed(situation, desired) => Reading::unknown(why),
+        Some((value, source)) => Reading::Known { value, source },
+    }
+}
+
+fn proven_gone(situation: &Situation, desired: &Desired) -> bool {
+    desired.state == DesiredState::Deprovisioned && deprovision::is_proven(situation, desired)
+}
+
+/// A word of less weight that says the same does not replace a better one that could only not be read again just now.
+fn on_best_word(situation: &Situation, value: bool, source: Source) -> Reading<bool> {
+    let is_blind = signals::service(&situation.observed.microsoft).why().is_some_and(Why::may_pass);
+    match situation.memory.service() {
+        Some((stored, better)) if is_blind && stored == value && better > source && !ageing::has_aged(situation) => {
+            Reading::Known { value, source: better }
+        }
+        _ => Reading::Known { value, source },
+    }
+}
+
+/// Whether the last word about the service was a person's, and it holds no longer.
+pub(super) fn lapsed(situation: &Situation, desired: &Desired) -> bool {
+    if situation.memory.service().is_some_and(|(_, source)| source != Source::Attested) {
+        return false;
+    }
+    let remembered = situation.memory.service().is_some();
+    let reported = situation
+        .memory
+        .condition(ConditionType::ServiceOn)
+        .is_some_and(|service| service.reason == Some(Reason::AttestationExpired));
+    let expired = !situation.has_broker() && attestation::lapsed_service(desired, situation.now).is_some();
+    remembered || reported || expired
+}
+
+/// On whose word, as people read it.
+pub(super) const fn word(reading: &Reading<bool>) -> &'static str {
+    match reading.source() {
+        Some(Source::Observed) => "observed",
+        Some(Source::Claimed) => "on the broker's word",
+        Some(Source::Attested) => "as attested",
+        None => "not known",
+    }
+}
