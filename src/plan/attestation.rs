@@ -86,14 +86,14 @@ pub(super) fn service_expires_soon(desired: &Desired, now: Timestamp) -> Option<
 
 /// When the live word about the region lapses, if that is soon.
 pub(super) fn region_expires_soon(desired: &Desired, now: Timestamp) -> Option<Timestamp> {
-    let until =
-        live(desired, now).filter(|attested| attested.region.is_some()).map(|attested| attested.until).max()?;
+    let until = live(desired, now).filter(|attested| attested.region.is_some()).map(|attested| attested.until).max()?;
     (until.duration_since(now) <= EARLY_WARNING).then_some(until)
 }
 
 /// Whether the only words about the integration of this name have lapsed.
 pub(super) fn is_link_lapsed(desired: &Desired, name: &str, now: Timestamp) -> bool {
-    let mut about = desired.attestations.iter().filter(|attested| attested.integration.as_deref() == Some(name)).peekable();
+    let mut about =
+        desired.attestations.iter().filter(|attested| attested.integration.as_deref() == Some(name)).peekable();
     about.peek().is_some() && about.all(|attested| attested.until <= now)
 }
 

@@ -187,15 +187,10 @@ fn remembered(situation: &Situation, name: &str, kind: IntegrationType) -> Readi
 pub(super) fn shows(situation: &Situation, operation: &Operation) -> bool {
     let Ok(desired) = &situation.desired else { return false };
     operation.parameters.integrations.iter().all(|(kind, state)| {
-        desired
-            .integrations
-            .iter()
-            .filter(|(_, link)| link.kind == *kind)
-            .all(|(name, _)| {
-                let seen = outranking(links::state(&situation.observed.microsoft, name), || {
-                    claimed_link(situation, name, *kind)
-                });
-                seen.value() == Some(state)
-            })
+        desired.integrations.iter().filter(|(_, link)| link.kind == *kind).all(|(name, _)| {
+            let seen =
+                outranking(links::state(&situation.observed.microsoft, name), || claimed_link(situation, name, *kind));
+            seen.value() == Some(state)
+        })
     })
 }

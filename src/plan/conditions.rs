@@ -271,7 +271,11 @@ fn service_on(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
                     Reason::AttestationExpiring,
                     format!("on (as attested); the attestation lapses at {until}: look again and renew it"),
                 ),
-                None => Verdict::new(TriState::True, Reason::Enabled, format!("on ({}){}", best::word(&best), contradicted(situation, desired, &best))),
+                None => Verdict::new(
+                    TriState::True,
+                    Reason::Enabled,
+                    format!("on ({}){}", best::word(&best), contradicted(situation, desired, &best)),
+                ),
             }
         }
         Reading::Known { value: false, .. } => {
@@ -294,15 +298,15 @@ fn service_on(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
 }
 
 fn unknown_because(situation: &Situation, desired: &Desired, why: Why) -> String {
-    let lacking: Vec<_> =
-        signals::lacking(&situation.observed.microsoft).iter().map(ToString::to_string).collect();
+    let lacking: Vec<_> = signals::lacking(&situation.observed.microsoft).iter().map(ToString::to_string).collect();
     match why {
         Why::NotAsked => "nothing that could tell is configured: attest what is seen".to_owned(),
         Why::Ambiguous if attestation::service(desired, situation.now).why() == Some(Why::Ambiguous) => {
             "live attestations contradict each other".to_owned()
         }
         Why::Ambiguous => {
-            "hunting, incidents and Defender for Identity do not agree on whether it is on; attest what is seen".to_owned()
+            "hunting, incidents and Defender for Identity do not agree on whether it is on; attest what is seen"
+                .to_owned()
         }
         Why::NotPermitted => format!("it could not be read: grant {}", lacking.join(" and ")),
         Why::ReadFailed => "it could not be read".to_owned(),
@@ -383,9 +387,7 @@ fn lapsed_link<'a>(situation: &Situation, desired: &'a Desired) -> Option<&'a st
     desired
         .integrations
         .iter()
-        .find(|(name, wish)| {
-            evidence::link(situation, desired, name, wish.kind).value().is_none() && is_lapsed(name)
-        })
+        .find(|(name, wish)| evidence::link(situation, desired, name, wish.kind).value().is_none() && is_lapsed(name))
         .map(|(name, _)| name.as_str())
 }
 

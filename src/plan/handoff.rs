@@ -79,12 +79,21 @@ pub(super) fn turn_on(situation: &Situation, desired: &Desired, region: Option<R
     });
     let (path, instructions) = match desired.experience {
         Experience::WelcomePage => {
-            let choice = region.map_or("choose the region, which never moves,".to_owned(), |region| format!("choose {region} as the data location"));
-            ("/incidents", format!("Select Incidents, and finish the welcome page: {choice} and give consent. Or Settings > Microsoft Threat Protection."))
+            let choice = region.map_or("choose the region, which never moves,".to_owned(), |region| {
+                format!("choose {region} as the data location")
+            });
+            (
+                "/incidents",
+                format!(
+                    "Select Incidents, and finish the welcome page: {choice} and give consent. Or Settings > Microsoft Threat Protection."
+                ),
+            )
         }
         Experience::SettingsPage => (
             "/settings",
-            format!("Settings > Microsoft Threat Protection: look at the data location that is shown, select Turn on Microsoft Threat Protection, and apply. Opening the page may already turn it on. {follows}, and it never moves."),
+            format!(
+                "Settings > Microsoft Threat Protection: look at the data location that is shown, select Turn on Microsoft Threat Protection, and apply. Opening the page may already turn it on. {follows}, and it never moves."
+            ),
         ),
         Experience::DefenderPortal => (
             "/incidents",
@@ -205,7 +214,8 @@ fn link_text(desired: &Desired, kind: IntegrationType, linked: bool) -> (Vec<Rol
             if linked {
                 format!(
                     "Defender for Cloud > Environment settings > the subscription > Integrations: allow Defender for Endpoint to access my data. This cannot be undone: it creates an Endpoint tenant{} whose location never moves, and deploys agents.",
-                    Region::of_security_center(desired.experience).map_or(String::new(), |region| format!(" in {region}"))
+                    Region::of_security_center(desired.experience)
+                        .map_or(String::new(), |region| format!(" in {region}"))
                 )
             } else {
                 "Defender for Cloud > Environment settings > the subscription > Integrations: clear the access of Defender for Endpoint. Agents that were deployed stay.".to_owned()
@@ -251,7 +261,7 @@ pub(super) fn attest(desired: &Desired, claim: &str) -> HandOff {
 pub(super) fn check_licences(desired: &Desired) -> HandOff {
     HandOff {
         step: PendingStep::Enable,
-        roles: vec![Role::GlobalAdministrator],
+        roles: vec![Role::BillingAdministrator, Role::GlobalAdministrator],
         link: "https://admin.microsoft.com/#/licenses".to_owned(),
         instructions: format!(
             "Billing > Licenses of tenant {}: put in order what the condition Eligible calls doubtful. Nothing is turned on before.",

@@ -29,7 +29,11 @@ pub(super) fn actor(situation: &Situation, (name, wish): Named<'_>) -> Actor {
     }
     // By configuration alone: credentials that fail just now do not make it a person's.
     let signs_in = situation.observed.microsoft.access != Access::NotTried;
-    if signs_in && wish.target.is_some() && !is_left_to_person(situation, (name, wish)) { Actor::Arm } else { Actor::Person }
+    if signs_in && wish.target.is_some() && !is_left_to_person(situation, (name, wish)) {
+        Actor::Arm
+    } else {
+        Actor::Person
+    }
 }
 
 /// Whether Microsoft Sentinel takes the connector from a person only: it says that a licence or consent is missing, as it
@@ -73,7 +77,8 @@ fn plan_link(
         return plan.wait(waiting);
     }
     if reading.why() == Some(Why::Ambiguous) {
-        let because = format!("whether integration {name} is linked can be read two ways, and nothing is written on doubt");
+        let because =
+            format!("whether integration {name} is linked can be read two ways, and nothing is written on doubt");
         return plan.ask(handoff::attest(desired, claim(wish.state)), &because);
     }
     let (name_owned, kind) = (name.to_owned(), wish.kind);
@@ -130,9 +135,8 @@ fn broker_request(desired: &Desired, wish: &DesiredLink) -> BrokerRequest {
 
 /// The switch, or the subscription that it belongs to, could not be read: nothing is written on doubt.
 fn unread(situation: &Situation, (name, wish): Named<'_>, reading: &Reading<LinkState>) -> Option<Waiting> {
-    let owner = links::asked(&situation.observed.microsoft, name).map_or(Why::NotAsked, |link| {
-        link.owner.why().unwrap_or(Why::NotAsked)
-    });
+    let owner = links::asked(&situation.observed.microsoft, name)
+        .map_or(Why::NotAsked, |link| link.owner.why().unwrap_or(Why::NotAsked));
     match reading.why().filter(|why| why.may_pass()).unwrap_or(owner) {
         Why::ReadFailed => Some(Waiting::for_provider(situation)),
         Why::NotPermitted => Some(Waiting::for_person(
@@ -165,7 +169,8 @@ fn misplaced(situation: &Situation, desired: &Desired, (name, wish): Named<'_>) 
         return Some(Waiting::for_person(Reason::RegionRequired, message));
     };
     let is_there = region::of_endpoint(&situation.observed.microsoft, desired).value().is_some();
-    let elsewhere = Region::of_security_center(desired.experience).filter(|by_rule| *by_rule != pin.region && !is_there)?;
+    let elsewhere =
+        Region::of_security_center(desired.experience).filter(|by_rule| *by_rule != pin.region && !is_there)?;
     let message = format!(
         "integration {name} lets Azure Security Center turn Defender ATP on, under these rules always in {elsewhere}, and the data of this tenant is in {}: turn Defender ATP on by itself first",
         pin.region

@@ -5,8 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::reading::Source;
 use crate::api::{
-    Actor, ConditionType, DataLocationStatus, IntegrationStatus, Operation, Reason, Repair, ThreatProtectionTenantStatus,
-    TriState,
+    Actor, ConditionType, DataLocationStatus, IntegrationStatus, Operation, Reason, Repair,
+    ThreatProtectionTenantStatus, TriState,
 };
 
 /// The status as it is stored. Parts that another version wrote and this one does not understand are absent.

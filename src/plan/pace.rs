@@ -100,7 +100,9 @@ fn is_fresh_hand_off(situation: &Situation, plan: &Plan) -> bool {
         let since = stored.map(|stored| stored.since_time.0).max();
         since.is_none_or(is_recent)
     };
-    can_see && (plan.hand_offs().any(asked) || plan.hand_offs().next().is_some() && situation.recent.requested_at.is_some_and(is_recent))
+    can_see
+        && (plan.hand_offs().any(asked)
+            || plan.hand_offs().next().is_some() && situation.recent.requested_at.is_some_and(is_recent))
 }
 
 fn poll(situation: &Situation, outcome: Option<&Outcome>) -> Option<SignedDuration> {

@@ -19,9 +19,7 @@ use super::restraint;
 use super::signals;
 use super::situation::{Permit, Situation};
 use super::step::{Step, StepActor};
-use crate::api::{
-    DeletionPolicy, DesiredState, FINALIZER, ManagementPolicy, OperationResult, Reason, StepName,
-};
+use crate::api::{DeletionPolicy, DesiredState, FINALIZER, ManagementPolicy, OperationResult, Reason, StepName};
 
 /// Plans. Planning again after the same readings gives the same plan.
 pub fn plan(situation: &Situation) -> Plan {

@@ -45,8 +45,9 @@ pub(super) fn of_endpoint(microsoft: &Microsoft, desired: &Desired) -> Reading<R
     let by_geography = place.geography.as_deref().and_then(Region::of_geography);
     let region = match place.data_center.as_deref() {
         None => by_geography,
-        Some(name) => Region::of_data_center(name)
-            .filter(|region| by_geography.is_none_or(|geography| geography == *region)),
+        Some(name) => {
+            Region::of_data_center(name).filter(|region| by_geography.is_none_or(|geography| geography == *region))
+        }
     };
     region.map_or(Reading::unknown(Why::Ambiguous), Reading::observed)
 }

@@ -20,8 +20,9 @@ use super::situation::Situation;
 use super::step::StepActor;
 use super::verdict::Verdict;
 use crate::api::{
-    ConditionType, DesiredState, Eligibility, FeatureStatus, IntegrationStatus, LinkReading, ManagementPolicy, Operation,
-    OperationResult, PendingAction, PlannedStep, Reason, ServiceStatus, TenantFacts, ThreatProtectionTenantStatus, TriState,
+    ConditionType, DesiredState, Eligibility, FeatureStatus, IntegrationStatus, LinkReading, ManagementPolicy,
+    Operation, OperationResult, PendingAction, PlannedStep, Reason, ServiceStatus, TenantFacts,
+    ThreatProtectionTenantStatus, TriState,
 };
 use crate::tenant::{Feature, IntegrationType, LinkState, Service};
 

@@ -214,10 +214,9 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Enable { pins: Some(region), .. } => write!(f, "turn the service on, its data in {region} for ever"),
-            Self::Enable { pins: None, .. } => write!(
-                f,
-                "turn the service on; Microsoft chooses the region, and it cannot be changed afterwards"
-            ),
+            Self::Enable { pins: None, .. } => {
+                write!(f, "turn the service on; Microsoft chooses the region, and it cannot be changed afterwards")
+            }
             Self::Disable { .. } => write!(f, "opt out: the features go, the four services stay as they are"),
             Self::Link { name, kind, .. } => write!(f, "link {name} ({kind})"),
             Self::Unlink { name, kind, .. } if kind.is_irreversible() => {

@@ -7,6 +7,7 @@ mod experience;
 mod id;
 mod integration;
 mod licence_status;
+pub mod licences;
 mod permission;
 mod region;
 mod role;

@@ -46,7 +46,9 @@ impl Permission {
 impl std::fmt::Display for Permission {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::SecurityReader | Self::SecurityAdmin => write!(f, "the Azure role {} on the subscription", self.name()),
+            Self::SecurityReader | Self::SecurityAdmin => {
+                write!(f, "the Azure role {} on the subscription", self.name())
+            }
             Self::SentinelContributor => write!(f, "the Azure role {} on the workspace", self.name()),
             _ => write!(f, "the application permission {}", self.name()),
         }
