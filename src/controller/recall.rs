@@ -52,7 +52,7 @@ impl Recall {
 
     /// What is remembered of failing readings and steps.
     pub(super) fn recent(&self, uid: &str) -> Recent {
-        self.lock().get(uid).map(|entry| entry.recent).unwrap_or_default()
+        self.lock().get(uid).map(|entry| entry.recent.clone()).unwrap_or_default()
     }
 
     /// A pass came to its end.

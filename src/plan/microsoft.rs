@@ -16,7 +16,7 @@ use crate::tenant::{CapabilityStatus, Cloud, ProvisioningStatus, Role, Service, 
 pub struct Microsoft {
     /// What became of signing in.
     pub access: Access,
-    /// The cloud that the tenant's OpenID configuration names (`tenant_region_sub_scope`); it is read before signing in.
+    /// The cloud that the tenant's `OpenID` configuration names (`tenant_region_sub_scope`); it is read before signing in.
     pub cloud: Reading<Cloud>,
     /// `GET /organization`: who the tenant says it is.
     pub organization: Reading<Organization>,

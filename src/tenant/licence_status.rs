@@ -55,7 +55,7 @@ impl CapabilityStatus {
     /// The state that a text names, without regard to case.
     #[must_use]
     pub fn read(text: &str) -> Self {
-        named(Self::ALL, text, |value| value.name()).unwrap_or(Self::Unrecognised)
+        named(Self::ALL, text, Self::name).unwrap_or(Self::Unrecognised)
     }
 }
 
@@ -63,7 +63,7 @@ impl ProvisioningStatus {
     /// The state that a text names, without regard to case.
     #[must_use]
     pub fn read(text: &str) -> Self {
-        named(Self::ALL, text, |value| value.name()).unwrap_or(Self::Unrecognised)
+        named(Self::ALL, text, Self::name).unwrap_or(Self::Unrecognised)
     }
 }
 

@@ -258,7 +258,7 @@ impl World {
             permit: self.permit,
             observed,
             memory: Memory::new(self.status.clone()),
-            recent: self.recent,
+            recent: self.recent.clone(),
             capabilities: Capabilities {
                 has_broker: self.broker.is_some(),
                 claim_grace: SignedDuration::from_hours(1),

@@ -89,6 +89,7 @@ pub(super) async fn observe(wire: &Wire, catalog: &Catalog, lost: &LostOperation
         progress,
         maximum_polling: offer.maximum_polling,
         failure,
+        ..Observed::nothing()
     }
 }
 
@@ -105,6 +106,7 @@ fn unread(last: Option<Offer>, pending: Option<&Operation>, failure: Failure, no
         progress: is_accepted.then_some(Progress::InProgress { retry_after }),
         maximum_polling: last.and_then(|offer| offer.maximum_polling),
         failure: Some(failure),
+        ..Observed::nothing()
     }
 }
 
