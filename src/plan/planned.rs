@@ -130,28 +130,54 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_settled() {
+        if self.is_settled() && self.drift.is_empty() {
             return writeln!(f, "nothing to do");
         }
-        for step in &self.steps {
-            writeln!(f, "{} [{}]: {step} — because {}", step.change.name(), step.change.risk(), step.why)?;
+        for (index, step) in self.steps.iter().enumerate() {
+            writeln!(f, "{}. {}: {}", index + 1, step.change.name(), step.change)?;
+            write_step(f, step)?;
         }
         for ask in &self.asks {
-            writeln!(f, "ask {}: {}", ask.who(), ask.instructions)?;
+            writeln!(f, "?. {}: a person is asked to look", ask.step)?;
+            write_hand_off(f, ask)?;
         }
-        for waiting in &self.waiting {
-            let whom = match waiting.until {
-                Until::Later => "waits",
-                Until::Person => "waits for a person",
+        // What a hand-off waits for stands with it.
+        for waiting in self.waiting.iter().filter(|waiting| waiting.reason != Reason::ActionRequired) {
+            let until = match waiting.until {
+                Until::Later => "goes on by itself",
+                Until::Person => "until a person acts",
             };
-            writeln!(f, "{whom} ({}): {}", waiting.reason, waiting.message)?;
+            writeln!(f, "waits, {until} ({}): {}", waiting.reason, waiting.message)?;
         }
         for drift in &self.drift {
-            writeln!(f, "differs: {drift}")?;
+            writeln!(f, "differs, and is not touched: {drift}")?;
         }
         if self.verdict_stands {
-            writeln!(f, "nothing could be read; the last verdict stands")?;
+            writeln!(f, "nothing new could be read; the last verdict stands")?;
         }
         Ok(())
     }
+}
+
+fn write_step(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
+    if let Some(warning) = step.change.cannot_be_undone() {
+        writeln!(f, "   !! CANNOT BE UNDONE: {warning}")?;
+    }
+    match &step.by {
+        StepActor::Broker(_) => writeln!(f, "   who: the operator, through the service broker")?,
+        StepActor::Arm(request) => {
+            writeln!(f, "   who: the operator, through Azure Resource Manager ({})", request.target)?;
+        }
+        StepActor::Person(hand_off) => write_hand_off(f, hand_off)?,
+        StepActor::Nobody => writeln!(f, "   who: nobody, because managementPolicy is Observe")?,
+    }
+    writeln!(f, "   risk: {}", step.change.risk())?;
+    writeln!(f, "   why: {}", step.why)
+}
+
+fn write_hand_off(f: &mut fmt::Formatter<'_>, hand_off: &HandOff) -> fmt::Result {
+    writeln!(f, "   who: {}", hand_off.who())?;
+    writeln!(f, "   where: {}", hand_off.link)?;
+    writeln!(f, "   what: {}", hand_off.instructions)?;
+    writeln!(f, "   done when: {}", hand_off.verified_by)
 }

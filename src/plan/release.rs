@@ -1,6 +1,7 @@
 //! Finalizers: whether a resource is held when it is deleted, and whether a deleted one may go.
 
 use super::desired::Desired;
+use super::microsoft::Access;
 use super::planned::Plan;
 use super::situation::{Permit, Situation};
 use crate::api::{DeletionPolicy, FINALIZER, ManagementPolicy};
@@ -55,6 +56,9 @@ fn hold_deleted(situation: &Situation, desired: &Desired, plan: &Plan) -> Hold {
     }
     match situation.permit {
         Permit::Granted { .. } => {}
+        Permit::NotAllowed if situation.is_permitted() => {}
+        // Whether its own credentials permit it could not be tried.
+        Permit::NotAllowed if matches!(situation.observed.microsoft.access, Access::Failed(_)) => return Hold::Keep,
         Permit::NotAllowed => {
             return release("the namespace may not manage the tenant, which is left as it is".to_owned());
         }
