@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
-use threat_protection_operator::api::{FINALIZER, ThreatProtectionTenant};
+use threat_protection_operator::api::{CRD_NAME, FINALIZER, ThreatProtectionTenant};
 use threat_protection_operator::controller::{self, Settings};
 use threat_protection_operator::plan::observed::{Instance, InstanceParameters, Observed};
 use threat_protection_operator::plan::ownership::{Grants, Tenancy};
@@ -282,6 +283,30 @@ async fn a_resource_that_cannot_be_read_says_why_and_stalls_nobody() -> TestResu
     assert_eq!(condition(&strange, "Stalled")["status"], "True");
     stage.create("contoso", json!({"tenantId": TENANT})).await?;
     stage.until_ready("contoso", "Enabled").await?;
+    stage.clear().await
+}
+
+#[tokio::test]
+async fn a_pass_that_fails_says_so_in_an_event_and_goes_on_when_it_can() -> TestResult {
+    let stage = Stage::set("failing", |world| world).await?;
+    let definitions: Api<CustomResourceDefinition> = Api::all(stage.admin.clone());
+    let conditions = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/conditions/maxItems";
+    let older = json!([{"op": "replace", "path": conditions, "value": 1}]);
+    let older: Patch<()> = Patch::Json(serde_json::from_value(older)?);
+    definitions.patch(CRD_NAME, &PatchParams::default(), &older).await?;
+    // The schema that is served follows a moment after the one that is stored.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    stage.create("contoso", json!({"tenantId": TENANT, "managementPolicy": "Observe"})).await?;
+    let events: Api<Event> = Api::namespaced(stage.admin.clone(), "failing");
+    until("the fault is told", async || {
+        let listed = events.list(&ListParams::default()).await;
+        listed.is_ok_and(|listed| listed.into_iter().any(|event| event.reason.as_deref() == Some("Internal")))
+    })
+    .await?;
+    let told = events.list(&ListParams::default()).await?.into_iter().find_map(|event| event.note).unwrap_or_default();
+    assert!(told.contains("cannot write the status") && told.contains("conditions"), "{told}");
+    apply_definition(&stage.admin, false).await?;
+    stage.until_ready("contoso", "ObserveOnly").await?;
     stage.clear().await
 }
 

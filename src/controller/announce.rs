@@ -1,8 +1,10 @@
 //! Tells people and machines what a pass did: one log line and one event each. Never fails a pass.
 
 use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::ObjectMeta;
 use kube::runtime::events::Recorder;
 
+use super::error::ReconcileError;
 use super::events;
 use super::executed::Executed;
 use crate::api::{GROUP, KIND, ThreatProtectionTenantStatus, VERSION};
@@ -27,6 +29,15 @@ pub(super) async fn announce(
     }
 }
 
+/// Publishes why a pass could not be finished.
+pub(super) async fn announce_fault(recorder: &Recorder, metadata: &ObjectMeta, fault: &ReconcileError) {
+    let event = events::fault(fault);
+    let reference = refer(metadata.namespace.clone(), metadata.name.clone(), metadata.uid.clone());
+    if let Err(error) = recorder.publish(&event, &reference).await {
+        tracing::warn!(reason = event.reason, %error, "cannot publish an event");
+    }
+}
+
 /// Logs an executed step: what, through whom, and under which request id.
 pub(super) fn log_step(executed: &Executed) {
     let Executed { step, outcome, .. } = executed;
@@ -48,12 +59,16 @@ pub(super) fn log_step(executed: &Executed) {
 }
 
 fn reference(subject: &Subject) -> ObjectReference {
+    refer(Some(subject.namespace.clone()), Some(subject.name.clone()), Some(subject.uid.clone()))
+}
+
+fn refer(namespace: Option<String>, name: Option<String>, uid: Option<String>) -> ObjectReference {
     ObjectReference {
         api_version: Some(format!("{GROUP}/{VERSION}")),
         kind: Some(KIND.to_owned()),
-        namespace: Some(subject.namespace.clone()),
-        name: Some(subject.name.clone()),
-        uid: Some(subject.uid.clone()),
+        namespace,
+        name,
+        uid,
         ..ObjectReference::default()
     }
 }

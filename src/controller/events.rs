@@ -3,8 +3,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType};
 
+use super::error::ReconcileError;
 use super::executed::Executed;
-use crate::api::{ConditionType, PendingAction, ThreatProtectionTenantStatus, TriState};
+use crate::api::{ConditionType, PendingAction, Reason, ThreatProtectionTenantStatus, TriState};
 use crate::plan::step::{Change, Outcome, Step};
 
 /// The other side took the step and says that it is done.
@@ -34,6 +35,12 @@ pub(super) fn events(
     let fresh = new.pending_actions.iter().filter(|action| !known.iter().any(|other| is_same(action, other)));
     events.extend(fresh.take(HAND_OFFS).map(hand_off));
     events
+}
+
+/// A pass could not be finished.
+pub(super) fn fault(fault: &ReconcileError) -> Event {
+    let note = format!("{fault}. {} The next pass starts from what is stored.", Reason::Internal.remedy());
+    event(EventType::Warning, Reason::Internal.to_string(), VERDICT.to_owned(), &note)
 }
 
 /// The condition `Ready` of a status.

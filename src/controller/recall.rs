@@ -69,6 +69,11 @@ impl Recall {
         entry.faults
     }
 
+    /// Whether the last pass did not come to its end.
+    pub(super) fn is_failing(&self, uid: &str) -> bool {
+        self.lock().get(uid).is_some_and(|entry| entry.faults > 0)
+    }
+
     /// The next pass must not take the resource for dealt with.
     pub(super) fn wake(&self, uid: &str) {
         if let Some(entry) = self.lock().get_mut(uid) {
@@ -138,7 +143,9 @@ mod tests {
             Recent { failures: 3, ..Recent::default() },
             handled(&["1"], start + Duration::from_mins(1)),
         );
+        assert!(!recall.is_failing("u"));
         assert_eq!(recall.failed("u"), 1);
+        assert!(recall.is_failing("u"));
         assert_eq!(recall.failed("u"), 2);
         assert_eq!(recall.rest(&version("1"), start), None);
         assert_eq!(recall.recent("u").failures, 3, "failures of the outside world are counted apart");

@@ -8,7 +8,7 @@ use kube::Resource;
 use kube::runtime::controller::Action;
 use tracing::Instrument;
 
-use super::announce::announce;
+use super::announce::{announce, announce_fault};
 use super::clock;
 use super::error::ReconcileError;
 use super::gather;
@@ -37,7 +37,20 @@ where
     let tenant = object.0.as_ref().map_or("", |resource| &resource.spec.tenant_id);
     let span = tracing::info_span!("reconcile", namespace = metadata.namespace, resource = metadata.name, tenant);
     let pass = pass(&object, &operator).instrument(span);
-    tokio::time::timeout(LIMIT, pass).await.unwrap_or(Err(ReconcileError::TimedOut { limit: LIMIT }))
+    let ended = tokio::time::timeout(LIMIT, pass).await.unwrap_or(Err(ReconcileError::TimedOut { limit: LIMIT }));
+    if let Err(fault) = &ended {
+        tell_fault(&operator, &object, fault).await;
+    }
+    ended
+}
+
+/// The status of the resource cannot tell why a pass failed, so an event does, once until a pass succeeds.
+async fn tell_fault<R>(operator: &Operator<R>, object: &Guarded, fault: &ReconcileError) {
+    let metadata = object.meta();
+    let is_told = metadata.uid.as_deref().is_some_and(|uid| operator.recall.is_failing(uid));
+    if !fault.is_ordinary() && !is_told {
+        announce_fault(&operator.recorder, metadata, fault).await;
+    }
 }
 
 async fn pass<R>(object: &Guarded, operator: &Operator<R>) -> Result<Action, ReconcileError>
