@@ -121,7 +121,7 @@ fn add(count: &mut Count, holder: &Holder) {
     match &holder.principal {
         Principal::User => count.persons += 1,
         Principal::ServicePrincipal | Principal::Group { members: Reading::Known { value: 0, .. } } => {
-            count.others += 1
+            count.others += 1;
         }
         Principal::Group { members: Reading::Known { .. } } => count.groups += 1,
         Principal::Group { members: Reading::Unknown { why } } => {

@@ -248,7 +248,7 @@ fn plan_name(holding: &Holding<'_>, experience: Experience) -> &'static str {
 
 /// The part number as it may be shown: it is somebody else's text.
 fn part_number(holding: &Holding<'_>) -> String {
-    let shown: String = holding.sku.part_number.chars().filter(|c| c.is_ascii_graphic()).collect();
+    let shown: String = holding.sku.part_number.chars().filter(char::is_ascii_graphic).collect();
     if shown.is_empty() { "a SKU without a part number".to_owned() } else { bounded(&shown, LONGEST_PART_NUMBER) }
 }
 
