@@ -125,6 +125,9 @@ fn switched_off_is_said() {
     assert_eq!(verdict, NOT_ELIGIBLE);
     assert!(message.contains("Defender ATP in SPE_E5 is there and switched off"), "{message}");
     assert!(message.contains("missing: Defender ATP (in Windows 10 Enterprise E5)."), "{message}");
+    let (_, message) = told(&tenant(vec![sku_with("SPE_E5", &plans, Enabled)]), SettingsPage);
+    assert!(!message.contains("is there and switched off"), "it is not needed: {message}");
+    assert!(message.contains("Defender ATP (switched off)"), "{message}");
 }
 
 #[test]
@@ -210,6 +213,10 @@ fn trial_rule_unreadable_is_unknown(#[case] why: Why, #[case] reason: Reason, #[
 #[case::m365("SPE_E5", "MTP E I C O1 O2", MET)]
 #[case::developer("DEVELOPERPACK_E5", "MTP I C O1 O2", MET)]
 #[case::without_the_other_three_it_is_office_365("SPE_E5", "MTP O2", NOT_ELIGIBLE)]
+#[case::with_endpoint_alone("IDENTITY_THREAT_PROTECTION_FOR_EMS_E5", "MTP E O1 O2", MET)]
+#[case::with_identity_alone("X", "O2 I", MET)]
+#[case::with_cloud_apps_alone("X", "O2 C", MET)]
+#[case::the_unifying_plan_alone("M365_G5_GOV", "MTP", NOT_ELIGIBLE)]
 #[case::government_office("G5", "O2_GOV", NOT_ELIGIBLE)]
 #[case::a_smaller_edition_makes_no_other_product("X", "O2 MDE_SMB ADALLOM_S_DISCOVERY", NOT_ELIGIBLE)]
 fn the_exception_is_for_trials_of_office_365_only(
