@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use threat_protection_operator::tenant::Experience::{self, DefenderPortal, SettingsPage, WelcomePage};
 
-use crate::world::{Mode, TENANT, World, consent, deprovisioned};
+use crate::world::{LONG, Mode, TENANT, World, consent, deprovisioned};
 
 const STEPS: usize = 12;
 /// Passes without trouble after which nothing may be left to do but what a person must.
@@ -150,10 +150,7 @@ async fn story(seed: u64, experience: Experience, mode: Mode) {
     let story = told.join("\n");
     let settled = world.condition("Ready").0 == "True" || world.condition("Stalled").0 == "True";
     let described = world.describe();
-    assert!(
-        settled && wait >= SignedDuration::from_mins(4),
-        "seed {seed} does not converge ({wait}):\n{story}\n{described}"
-    );
+    assert!(settled && wait >= LONG, "seed {seed} does not converge ({wait}):\n{story}\n{described}");
     let reason = world.condition("Ready").1;
     let expected = [
         "Enabled",

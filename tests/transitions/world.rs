@@ -25,8 +25,9 @@ use threat_protection_operator::tenant::{Experience, TenantId};
 use crate::simulator::Simulator;
 
 pub(crate) const TENANT: &str = "8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11";
-/// Longer than any retry and any poll: whoever waits so long has nothing to do.
-const LONG: SignedDuration = SignedDuration::from_mins(4);
+/// Longer than any retry and any poll; a fresh hand-off is looked at every two minutes, a tenth earlier at most. Whoever
+/// waits so long has nothing to do.
+pub(crate) const LONG: SignedDuration = SignedDuration::from_secs(105);
 
 /// How the broker behaves, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
