@@ -53,8 +53,16 @@ pub struct Forecast {
 impl Forecast {
     /// Plans and reports.
     #[must_use]
-    pub fn new(tenant: Option<TenantId>, situation: Situation, notes: Vec<String>) -> Self {
+    pub fn new(tenant: Option<TenantId>, situation: Situation, mut notes: Vec<String>) -> Self {
         let plan = plan(&situation);
+        let observed = &situation.observed;
+        for (what, failure) in [("the broker", &observed.failure), ("Microsoft's APIs", &observed.microsoft.failure)] {
+            let unsaid = failure
+                .as_ref()
+                .map(ToString::to_string)
+                .filter(|failure| !plan.waiting.iter().any(|waiting| waiting.message.contains(failure)));
+            notes.extend(unsaid.map(|failure| format!("{what} could not be read: {failure}")));
+        }
         let hold = hold(&situation, &plan);
         let status = report(&situation, &plan);
         Self { tenant, situation, plan, hold, status, notes }

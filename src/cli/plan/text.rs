@@ -1,15 +1,15 @@
 //! The plan as a person reads it: at most 100 columns, no colours. Pure.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
 use super::forecast::{Exit, Forecast};
-use crate::api::{ThreatProtectionTenantStatus, TriState};
+use crate::api::{ConditionType, StatusSource, ThreatProtectionTenantStatus, TriState};
 use crate::plan::handoff::HandOff;
 use crate::plan::situation::Situation;
 
 const WIDTH: usize = 100;
-/// Columns of the table of conditions: type, status, reason.
-const COLUMNS: [usize; 3] = [18, 8, 22];
 
-/// All forecasts, and a last line with the exit code.
+/// All forecasts. The last line of each is its outcome in a sentence; after several of them one more tells the worst.
 #[must_use]
 pub fn text(forecasts: &[Forecast]) -> String {
     let mut lines = Vec::new();
@@ -19,55 +19,51 @@ pub fn text(forecasts: &[Forecast]) -> String {
         }
         of_one(forecast, &mut lines);
     }
-    let exit = forecasts.iter().map(Forecast::exit).max().unwrap_or_default();
-    let meaning = match exit {
-        Exit::Settled => "nothing to do",
-        Exit::Pending => "something is to be done or awaited",
-        Exit::Failed => "the tenant could not be read, or the declaration cannot be carried out as it stands",
-    };
-    let worst = if forecasts.len() > 1 { ", the worst of all resources" } else { "" };
-    if let [forecast] = forecasts {
-        wrap(&format!("{} Exit {}: {meaning}.", forecast.summary(), exit.code()), "", "", &mut lines);
-    } else {
-        wrap(&format!("{} resources. Exit {}: {meaning}{worst}.", forecasts.len(), exit.code()), "", "", &mut lines);
+    if forecasts.len() > 1 {
+        let exit = forecasts.iter().map(Forecast::exit).max().unwrap_or_default();
+        lines.extend([
+            String::new(),
+            format!("{} resources. Exit {}, the worst of them.", forecasts.len(), exit.code()),
+        ]);
     }
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 fn of_one(forecast: &Forecast, lines: &mut Vec<String>) {
-    let Forecast { situation, plan, status, .. } = forecast;
+    let Forecast { situation, plan, .. } = forecast;
     lines.push(format!("{}/{}", situation.subject.namespace, situation.subject.name));
     let tenant = forecast.tenant.map_or("not readable".to_owned(), |tenant| tenant.to_string());
-    wrap(&tenant, "  tenant    ", "            ", lines);
-    wrap(&declared(situation), "  declared  ", "            ", lines);
-    wrap(&now(status), "  now       ", "            ", lines);
-    for note in &forecast.notes {
-        wrap(note, "  note      ", "            ", lines);
-    }
-    let irreversible: Vec<_> = forecast.irreversible().collect();
-    if !irreversible.is_empty() {
-        lines.push(String::new());
-    }
-    for step in irreversible {
-        wrap(&format!("CANNOT BE UNDONE: {step}"), "!! ", "!! ", lines);
+    let mut line = |title: &str, text: &str| wrap(text, &format!("  {title:<10}"), &" ".repeat(12), lines);
+    line("tenant", &tenant);
+    line("declared", &declared(situation));
+    line("now", &now(forecast));
+    forecast.notes.iter().for_each(|note| line("note", note));
+    for (index, step) in forecast.irreversible().enumerate() {
+        lines.extend((index == 0).then(String::new));
+        wrap(&format!("CANNOT BE UNDONE: {step}"), "!! ", "   ", lines);
     }
     section("Plan", lines);
-    for line in plan.to_string().lines() {
+    let planned = plan.to_string();
+    for line in planned.lines() {
         wrap(line, "  ", "    ", lines);
     }
     if let Some(finalizer) = forecast.finalizer() {
         wrap(&finalizer, "  ", "    ", lines);
     }
-    let hand_offs: Vec<_> = plan.hand_offs().collect();
-    if !hand_offs.is_empty() {
-        section("For a person", lines);
-    }
-    for (index, hand_off) in hand_offs.into_iter().enumerate() {
+    for (index, hand_off) in plan.hand_offs().enumerate() {
+        if index == 0 {
+            section("For a person", lines);
+        }
         person(index + 1, hand_off, lines);
     }
     section("Status that would be reported", lines);
-    conditions(status, lines);
+    conditions(&forecast.status, &planned, lines);
     lines.push(String::new());
+    let exit = match forecast.exit() {
+        Exit::Pending => "Exit 2: something is to be done or awaited.".to_owned(),
+        other => format!("Exit {}.", other.code()),
+    };
+    wrap(&format!("{} {exit}", forecast.summary()), "", "", lines);
 }
 
 fn section(title: &str, lines: &mut Vec<String>) {
@@ -94,18 +90,26 @@ fn declared(situation: &Situation) -> String {
     parts.join(", ")
 }
 
-fn now(status: &ThreatProtectionTenantStatus) -> String {
+fn now(forecast: &Forecast) -> String {
+    let status = &forecast.status;
     let feature = status.features.first();
-    let source = feature.and_then(|feature| feature.source).map_or(String::new(), |source| format!(" ({source})"));
     let service = match feature.map(|feature| feature.state) {
         Some(TriState::True) => "the service is on",
         Some(TriState::False) => "the service is off",
         Some(TriState::Unknown) | None => "whether the service is on is not known",
     };
-    let region = status.data_location.as_ref().map_or("no region is pinned".to_owned(), |location| {
-        format!("region {} is pinned ({})", location.region, location.source)
+    let source = feature.and_then(|feature| feature.source).map_or("", |source| match source {
+        StatusSource::Observed => " (observed)",
+        StatusSource::Claimed => " (on the broker's word)",
+        StatusSource::Attested => " (attested)",
     });
-    format!("{service}{source}, {region}")
+    let region = match (forecast.situation.memory.pin(), &status.data_location) {
+        (Some(pin), Some(_)) => format!("region {} is pinned", pin.region),
+        (Some(pin), None) => format!("region {} would be pinned no longer", pin.region),
+        (None, Some(pin)) => format!("region {} would be pinned ({})", pin.region, pin.source),
+        (None, None) => "no region is pinned".to_owned(),
+    };
+    format!("{service}{source}; {region}")
 }
 
 fn person(number: usize, hand_off: &HandOff, lines: &mut Vec<String>) {
@@ -116,13 +120,22 @@ fn person(number: usize, hand_off: &HandOff, lines: &mut Vec<String>) {
     }
 }
 
-fn conditions(status: &ThreatProtectionTenantStatus, lines: &mut Vec<String>) {
-    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+/// The table of conditions; a message that stands above already is not repeated.
+fn conditions(status: &ThreatProtectionTenantStatus, planned: &str, lines: &mut Vec<String>) {
+    let width = |cell: fn(&Condition) -> &str| {
+        status.conditions.iter().map(|condition| cell(condition).chars().count()).max().unwrap_or_default() + 2
+    };
+    let (kind, state) = (width(|condition| &condition.type_), width(|condition| &condition.status));
+    let reason = width(|condition| &condition.reason);
+    let ready = status.conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.name());
     for condition in &status.conditions {
         let is_repeated =
             ready.is_some_and(|ready| ready.type_ != condition.type_ && ready.message == condition.message);
-        let message = if is_repeated { "as Ready" } else { &condition.message };
-        let [kind, state, reason] = COLUMNS;
+        let message = match condition.message.as_str() {
+            _ if is_repeated => "as Ready",
+            text if text.chars().count() > WIDTH && planned.contains(text) => "as the plan says",
+            text => text,
+        };
         let head = format!("  {:<kind$}{:<state$}{:<reason$}", condition.type_, condition.status, condition.reason);
         wrap(message, &head, &" ".repeat(2 + kind + state + reason), lines);
     }
