@@ -1,7 +1,9 @@
 //! The rows of the transition table, one case each, and the laws that hold for all of them.
 
+mod authority;
 mod deletion;
 mod doubts;
+mod eligibility;
 mod fixture;
 mod handoffs;
 mod laws;
