@@ -135,26 +135,24 @@ fn listed<T, U>(
 
 fn sku(index: usize, file: &Sku) -> Result<SubscribedSku, WorldError> {
     let field = |name: &str| format!("microsoft.subscribedSkus[{index}].{name}");
-    let known = licences::sku(&file.sku_part_number);
+    let meant = licences::meant(file.sku_id.as_deref(), Some(&file.sku_part_number));
     let unknown = |name: &str| {
         let part = &file.sku_part_number;
-        WorldError::value(
-            field(name),
-            format!("the licence table does not know {part:?}: write skuId and servicePlans"),
-        )
+        let problem = format!("the licence table does not know one SKU {part:?}: write skuId and servicePlans");
+        WorldError::value(field(name), problem)
     };
-    let plans = match (&file.service_plans, &known) {
+    let plans = match (&file.service_plans, meant) {
         (Some(plans), _) => plans
             .iter()
             .enumerate()
             .map(|(at, plan)| sku_plan(&field(&format!("servicePlans[{at}]")), plan))
             .collect::<Result<_, _>>()?,
-        (None, Some((_, plans))) => plans.clone(),
+        (None, Some(sku)) => licences::plans(sku),
         (None, None) => return Err(unknown("servicePlans")),
     };
-    let id = match (&file.sku_id, known) {
+    let id = match (&file.sku_id, meant) {
         (Some(id), _) => id.to_ascii_lowercase(),
-        (None, Some((id, _))) => id,
+        (None, Some(sku)) => sku.id.to_owned(),
         (None, None) => return Err(unknown("skuId")),
     };
     Ok(SubscribedSku {
@@ -178,7 +176,7 @@ fn sku_plan(field: &str, file: &ServicePlan) -> Result<SkuPlan, WorldError> {
 fn subscription(index: usize, file: &Subscription) -> Result<DirectorySubscription, WorldError> {
     let field = format!("microsoft.subscriptions[{index}]");
     in_range(&format!("{field}.nextLifecycleDateTime"), file.next_lifecycle_date_time)?;
-    let by_name = || file.sku_part_number.as_deref().and_then(licences::sku).map(|(id, _)| id);
+    let by_name = || licences::meant(None, file.sku_part_number.as_deref()).map(|sku| sku.id.to_owned());
     let id = file.sku_id.as_ref().map(|id| id.to_ascii_lowercase()).or_else(by_name);
     let problem = "write skuId, or a skuPartNumber that the licence table knows";
     Ok(DirectorySubscription {

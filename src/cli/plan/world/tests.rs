@@ -34,14 +34,13 @@ fn the_documented_file_can_be_read() {
         .skip(1)
         .take_while(|line| *line != "//! ```")
         .map(|line| line.trim_start_matches("//! ").replace('…', "x"))
-        // The licences and ids that are left open in the example.
-        .filter(|line| !line.contains("SPE_E5"))
-        .map(|line| line.replace("id: x,", ""))
+        // The ids that are left open in the example.
+        .map(|line| line.replace("{ id: x,", "{").replace("servicePlanId: x", "servicePlanName: MTP"))
         .collect();
     let observed = read(&example.join("\n")).unwrap();
     assert_eq!(observed.instance, Reading::claimed(Instance::Absent));
     assert_eq!(observed.microsoft.links.len(), 3);
-    assert_eq!(observed.microsoft.skus.value().map(|skus| skus.items.len()), Some(1));
+    assert_eq!(observed.microsoft.skus.value().map(|skus| skus.items.len()), Some(2));
 }
 
 #[test]
@@ -104,6 +103,17 @@ fn what_microsoft_answers_is_what_is_observed() {
     assert_eq!(seen.links["u"].answer, Reading::unknown(Why::ReadFailed));
 }
 
+#[test]
+fn a_licence_has_the_plans_that_the_table_knows_of_it() {
+    let seen = microsoft(
+        "{ subscribedSkus: [{ skuPartNumber: SPE_E5, capabilityStatus: enabled }], subscriptions: [{ skuPartNumber: SPE_E5, status: Warning }] }",
+    );
+    let sku = &seen.skus.value().unwrap().items[0];
+    assert_eq!(sku.id, "06ebc4ee-1bb5-47dd-8120-11324bc54e06");
+    assert!(sku.plans.iter().any(|plan| plan.id == "bf28f719-7844-4079-9c78-c1307898e192"), "MTP is in it");
+    assert_eq!(seen.subscriptions.value().unwrap().items[0].sku_id, sku.id);
+}
+
 #[rstest]
 #[case::field("borker: {}", "unknown field `borker`")]
 #[case::deeper("broker: { instanse: Absent }", "broker: unknown field `instanse`")]
@@ -116,7 +126,7 @@ fn what_microsoft_answers_is_what_is_observed() {
 #[case::role("microsoft: { roleAssignments: { Janitor: {} } }", "\"Janitor\" is none of GlobalAdministrator")]
 #[case::sku(
     "microsoft: { subscribedSkus: [{ skuPartNumber: UNHEARD_OF, capabilityStatus: Enabled }] }",
-    "microsoft.subscribedSkus[0].servicePlans: the licence table does not know \"UNHEARD_OF\""
+    "microsoft.subscribedSkus[0].servicePlans: the licence table does not know one SKU \"UNHEARD_OF\""
 )]
 #[case::shown("broker: { retrievable: false, instance: Absent }", "shows no instance")]
 #[case::withheld("broker: { instance: { parameters: Withheld, state: Enabled } }", "parameters: Withheld stands alone")]
