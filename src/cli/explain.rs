@@ -1,5 +1,6 @@
 //! `explain`: what a reason of a condition means, and what to do about it.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use clap::Args as ClapArgs;
@@ -34,9 +35,17 @@ pub fn print(args: &Args, output: &mut impl Write) -> Result<(), ExplainError> {
     let text = match found {
         Some(reason) => format!("{reason}\n  {}\n  What to do: {}\n", reason.meaning(), reason.remedy()),
         None if args.markdown => markdown(),
-        None => Reason::ALL.iter().map(|reason| format!("{:<24}{}\n", reason.name(), reason.meaning())).collect(),
+        None => list(),
     };
     Ok(output.write_all(text.as_bytes())?)
+}
+
+fn list() -> String {
+    let mut list = String::new();
+    for reason in Reason::ALL {
+        let _ = writeln!(list, "{:<24}{}", reason.name(), reason.meaning());
+    }
+    list
 }
 
 /// The whole catalogue as a page of documentation.
@@ -46,7 +55,8 @@ pub fn markdown() -> String {
         "# Reasons\n\nEvery `reason` of every condition and event is one of these. Where several hold, `Ready` and `Stalled` show the one\nthat stands first here. `threat-protection-operator explain REASON` prints one of them.\n\n| Reason | What happened, and why | What to do |\n|---|---|---|\n",
     );
     for reason in Reason::ALL {
-        page.push_str(&format!("| `{reason}` | {} | {} |\n", reason.meaning(), reason.remedy()));
+        // Writing to a text cannot fail.
+        let _ = writeln!(page, "| `{reason}` | {} | {} |", reason.meaning(), reason.remedy());
     }
     page
 }

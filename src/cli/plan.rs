@@ -112,15 +112,11 @@ pub enum PlanError {
 pub async fn run(args: Args, output: &mut impl Write) -> Result<Exit, PlanError> {
     let Args { name, file, world, namespace, config, output: form } = args;
     let resources = file.as_deref().map(read).transpose()?;
+    let place = online::Place { config: &config, namespace: namespace.as_deref() };
     let forecasts = match (&resources, &world) {
-        (Some(resources), Some(world)) => offline(resources, &read(world)?, namespace.as_deref(), now())?,
-        _ => {
-            let place = online::Place { config: &config, namespace: namespace.as_deref() };
-            match &resources {
-                Some(resources) => online::of_file(&place, resource::manifests(resources)?).await?,
-                None => vec![online::of_stored(&place, name.as_deref().unwrap_or_default()).await?],
-            }
-        }
+        (Some(resources), Some(world)) => offline(resources, &read(world)?, place.namespace, now())?,
+        (Some(resources), None) => online::of_file(&place, resource::manifests(resources)?).await?,
+        (None, _) => vec![online::of_stored(&place, name.as_deref().unwrap_or_default()).await?],
     };
     let printed = match form {
         Output::Text => text(&forecasts),

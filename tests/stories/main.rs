@@ -4,6 +4,7 @@
 #[path = "../support/stories.rs"]
 mod stories;
 
+use std::fmt::Write as _;
 use std::fs;
 
 use stories::{Story, command, folders};
@@ -34,7 +35,7 @@ fn every_story_is_told_as_expected() {
         if !faults.is_empty() {
             let name = folder.file_name().unwrap_or_default().to_string_lossy();
             faults.push(command(folder));
-            failed.push_str(&format!("\n{name}: {}\n", faults.join("\n  ")));
+            let _ = writeln!(failed, "\n{name}: {}", faults.join("\n  "));
         }
     }
     assert!(failed.is_empty(), "{failed}");

@@ -42,7 +42,7 @@ struct One<'a> {
     exit: u8,
     verdict: Option<Verdict<'a>>,
     summary: String,
-    steps: Vec<Step<'a>>,
+    steps: Vec<Act<'a>>,
     hand_offs: Vec<HandOff<'a>>,
     waiting: Vec<Waiting<'a>>,
     drift: &'a [String],
@@ -67,7 +67,7 @@ struct Verdict<'a> {
 }
 
 #[derive(Serialize)]
-struct Step<'a> {
+struct Act<'a> {
     step: StepName,
     actor: Actor,
     risk: Risk,
@@ -102,7 +102,7 @@ pub fn json(forecasts: &[Forecast]) -> Result<String, serde_json::Error> {
 fn one(forecast: &Forecast) -> One<'_> {
     let Forecast { tenant, situation, plan, status, notes, .. } = forecast;
     let subject = &situation.subject;
-    let steps = plan.steps.iter().map(|step| Step {
+    let steps = plan.steps.iter().map(|step| Act {
         step: step.change.name(),
         actor: step.by.actor(),
         risk: step.change.risk(),

@@ -113,9 +113,15 @@ async fn forecast(client: Client, config: Config, resource: Guarded) -> Result<F
         }
         None => None,
     };
+    let mut notes = Vec::new();
+    let own = resource.0.as_ref().ok().and_then(|resource| resource.metadata.namespace.clone());
+    if let Some(watched) = namespace.as_ref().filter(|watched| own.as_ref() != Some(watched)) {
+        notes.push(format!(
+            "by its configuration the operator looks at namespace {watched} only, and not at this resource"
+        ));
+    }
     let settings = Settings { tenancy, capabilities, concurrency, namespace };
     let (situation, tenant, sees_all) = preview(client, remote, settings, resource, now()).await?;
-    let mut notes = Vec::new();
     if !sees_all {
         let note = "you may not list the resources of other namespaces: one there may declare the same tenant";
         notes.push(note.to_owned());

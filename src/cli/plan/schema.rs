@@ -25,7 +25,7 @@ pub(super) fn problems(document: &Value) -> Vec<String> {
         match (document.get(part), properties.get(part)) {
             (Some(value), Some(schema)) => check(part, value, schema, &mut problems),
             (None, _) if part == "spec" => {
-                problems.push("spec: it is missing; only spec.tenantId is required in it".to_owned())
+                problems.push("spec: it is missing; only spec.tenantId is required in it".to_owned());
             }
             _ => {}
         }
@@ -81,12 +81,11 @@ fn object(path: &str, fields: &serde_json::Map<String, Value>, schema: &JSONSche
     };
     for (name, value) in fields {
         let known = schema.properties.as_ref().and_then(|properties| properties.get(name)).or(values);
-        match known {
-            Some(known) => check(&format!("{path}.{name}"), value, known, problems),
-            None => {
-                let names: Vec<_> = schema.properties.iter().flat_map(|all| all.keys()).map(String::as_str).collect();
-                problems.push(format!("{path}.{name}: there is no such field; {path} has {}", names.join(", ")));
-            }
+        if let Some(known) = known {
+            check(&format!("{path}.{name}"), value, known, problems);
+        } else {
+            let names: Vec<_> = schema.properties.iter().flat_map(|all| all.keys()).map(String::as_str).collect();
+            problems.push(format!("{path}.{name}: there is no such field; {path} has {}", names.join(", ")));
         }
     }
     for missing in schema.required.iter().flatten().filter(|name| !fields.contains_key(*name)) {

@@ -42,7 +42,7 @@ status:
 
 const SHORT: &str = "{ apiVersion: threatprotection.dev/v1alpha1, kind: ThreatProtectionTenant, metadata: { name: contoso }, spec: { tenantId: 8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11 } }";
 
-const WORLD: &str = r#"
+const WORLD: &str = r"
 now: 2026-06-15T12:00:00Z
 administrator: { allowed: true, allowDeprovision: true, claimGraceSeconds: 3600, maximumPollingSeconds: 3600 }
 anotherResource: None
@@ -64,7 +64,7 @@ microsoft:
   incidents: { unknown: ReadFailed }
   newestRows: { Endpoint: 2026-06-15T11:00:00Z }
   links: { identity-data: { partnerState: enabled } }
-"#;
+";
 
 fn noon() -> Timestamp {
     "2026-06-15T12:00:00Z".parse().unwrap()
@@ -182,7 +182,7 @@ fn mutated(text: &str, line: usize, value: usize, how: u8) -> String {
             (true, 1) => result.push(format!("{line}\n{line}")),
             (true, 2) => result.push(line.replacen(": ", &format!(": {other} "), 1)),
             (true, 3) => {
-                result.push(line.split_once(": ").map_or(other.to_owned(), |(key, _)| format!("{key}: {other}")))
+                result.push(line.split_once(": ").map_or(other.to_owned(), |(key, _)| format!("{key}: {other}")));
             }
             (true, _) => {
                 let at = value % (line.chars().count() + 1);

@@ -26,7 +26,8 @@ pub fn text(forecasts: &[Forecast]) -> String {
             format!("{} resources. Exit {}, the worst of them.", forecasts.len(), exit.code()),
         ]);
     }
-    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+    let lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join("\n") + "\n"
 }
 
 fn of_one(forecast: &Forecast, lines: &mut Vec<String>) {

@@ -1,56 +1,7 @@
 //! The world file: what Microsoft, the service broker and the administrator would answer, written down by a person.
 //!
 //! Input: YAML and the resource that it is about. Output: everything of a `Situation` but the resource. Pure.
-//!
-//! ```yaml
-//! now: 2026-06-15T12:00:00Z         # default: the time of day
-//! administrator:                    # the operator's configuration
-//!   allowed: true                   # the namespace is mapped to the tenant (default true)
-//!   allowDeprovision: false         # default false
-//!   claimGraceSeconds: 3600
-//!   maximumPollingSeconds: 3600
-//! anotherResource: None             # Older: one declares the same tenant; AfterDeletion: one takes it over
-//! namespaceIsTerminating: false
-//! failingSince: 2026-06-15T08:00:00Z   # since when nothing could be read, in the operator's memory
-//! refusedAt: 2026-06-15T08:00:00Z      # when the broker last refused for good, in the operator's memory
-//! broker:                           # left out: none is configured; {}: one that has no instance of the tenant
-//!   retrievable: true               # instances_retrievable of the catalog
-//!   instance: Absent                # or { state: Enabled, region: EU, integrations: { IdentityCloudApps: Linked } }
-//!                                   # or { parameters: Withheld }, or { unknown: ReadFailed }
-//!   operation: { state: in progress, retryAfterSeconds: 10 }   # of the operation in status; or succeeded, gone,
-//!                                   # or { state: failed, description: "…", updateRepeatable: true, instanceUsable: true }
-//!   maximumPollingSeconds: 600      # maximum_polling_duration of the catalog
-//!   failure: { class: Transient, message: "…", requestId: "…" }  # why the broker could not be read
-//! microsoft:                        # counts where the resource declares credentials
-//!   signIn: Granted                 # or { refused: CredentialsInvalid, message: "AADSTS7000215: …" }, or { failed: "…" }
-//!   tenantRegionSubScope: None      # or GCC, DODCON, DOD; default: as the resource declares
-//!   organization: { id: …, displayName: Contoso, countryLetterCode: NL, verifiedDomains: [{ name: contoso.com, isDefault: true }] }
-//!                                   # default: the declared tenant
-//!   subscribedSkus:
-//!     - { skuPartNumber: SPE_E5, capabilityStatus: Enabled }    # with the plans that the licence table knows of it
-//!     - { skuPartNumber: X, skuId: …, capabilityStatus: Warning, servicePlans: [{ servicePlanId: …, provisioningStatus: Success }] }
-//!   subscribedSkusComplete: true    # false: the list was not read to its end
-//!   subscriptions: [{ skuPartNumber: SPE_E5, isTrial: false, status: Enabled, nextLifecycleDateTime: 2026-09-01T00:00:00Z }]
-//!   roleAssignments:
-//!     SecurityAdministrator:
-//!       assigned: [{ principal: User }, { principal: Group, members: 3, directoryScopeId: / }]
-//!       eligible: NoPremiumLicence  # or a list
-//!   hunting: { status: 200, tables: [Endpoint, Identity] }      # or { status: 403 }
-//!   incidents: 200                  # or 403
-//!   healthIssues: 403               # or 200
-//!   newestRows: { Endpoint: 2026-06-15T11:00:00Z }
-//!   mdeOnboarding: { datacenter: WestEurope, vortexGeoLocation: EU }   # or partnerGeoLocation
-//!   wdatpSetting: true
-//!   observationSubscriptionTenant: 8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11
-//!   links:                          # by the name in spec.integrations
-//!     intune: { partnerState: enabled }
-//!     apps: { enabled: false, subscriptionTenant: 8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11 }
-//!     sentinel: { incidents: Enabled, authorizationState: Valid, licenseState: Valid }   # None: no connector
-//!   failure: { class: Throttled, until: 2026-06-15T12:05:00Z }
-//! ```
-//!
-//! Every fact under `microsoft`, and `instance`, may be `{ unknown: NotAsked }`, `NotPermitted`, `ReadFailed` or
-//! `Ambiguous`. What is left out under `microsoft` was not asked, but for the two defaults that are named above.
+//! Its documentation for people, with every field, is `deploy/docs/plan.md`.
 
 use std::path::Path;
 

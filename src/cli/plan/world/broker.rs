@@ -13,12 +13,11 @@ use crate::plan::reading::{Reading, Why};
 
 pub(super) fn observed(file: &Broker, desired: &Desired) -> Result<Observed, WorldError> {
     let instance = match &file.instance {
-        Some(Told::Known(Either::Word(_))) => Reading::claimed(Instance::Absent),
         Some(Told::Known(Either::Full(shown))) => Reading::claimed(present(shown, desired)?),
         Some(Told::Unknown(why)) => Reading::unknown(*why),
         None if !file.retrievable => Reading::unknown(Why::NotAsked),
         None if file.failure.is_some() => Reading::unknown(Why::ReadFailed),
-        None => Reading::claimed(Instance::Absent),
+        None | Some(Told::Known(Either::Word(_))) => Reading::claimed(Instance::Absent),
     };
     if !file.retrievable && instance.value().is_some() {
         let problem = "a broker that is not retrievable shows no instance: remove instance, or retrievable: false";

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::broker::{failure, reason};
 use super::wire::{
     Assignment, Either, Holders, Hunting as HuntingFile, Link, MdeOnboarding, Microsoft as File,
-    Organization as OrganizationFile, PrincipalKind, ServicePlan, SignIn, Sku, SubScope, Subscription, Told,
+    Organization as OrganizationFile, PlanOfSku, PrincipalKind, SignIn, SubScope, SubscribedSku as SkuFile,
+    Subscription, Told,
 };
 use super::{WorldError, in_range, licences};
 use crate::api::Reason;
@@ -133,7 +134,7 @@ fn listed<T, U>(
     Ok(Listed { items, is_complete: is_complete.unwrap_or(true) })
 }
 
-fn sku(index: usize, file: &Sku) -> Result<SubscribedSku, WorldError> {
+fn sku(index: usize, file: &SkuFile) -> Result<SubscribedSku, WorldError> {
     let field = |name: &str| format!("microsoft.subscribedSkus[{index}].{name}");
     let meant = licences::meant(file.sku_id.as_deref(), Some(&file.sku_part_number));
     let unknown = |name: &str| {
@@ -163,7 +164,7 @@ fn sku(index: usize, file: &Sku) -> Result<SubscribedSku, WorldError> {
     })
 }
 
-fn sku_plan(field: &str, file: &ServicePlan) -> Result<SkuPlan, WorldError> {
+fn sku_plan(field: &str, file: &PlanOfSku) -> Result<SkuPlan, WorldError> {
     let by_name = || file.service_plan_name.as_deref().and_then(licences::plan_id);
     let id = file.service_plan_id.as_ref().map(|id| id.to_ascii_lowercase()).or_else(by_name);
     let status = file.provisioning_status.as_deref().unwrap_or("Success");

@@ -27,17 +27,9 @@ fn microsoft(text: &str) -> Microsoft {
 
 #[test]
 fn the_documented_file_can_be_read() {
-    let source = include_str!("../world.rs");
-    let example: Vec<_> = source
-        .lines()
-        .skip_while(|line| *line != "//! ```yaml")
-        .skip(1)
-        .take_while(|line| *line != "//! ```")
-        .map(|line| line.trim_start_matches("//! ").replace('…', "x"))
-        // The ids that are left open in the example.
-        .map(|line| line.replace("{ id: x,", "{").replace("servicePlanId: x", "servicePlanName: MTP"))
-        .collect();
-    let observed = read(&example.join("\n")).unwrap();
+    let page = include_str!("../../../../deploy/docs/plan.md");
+    let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let observed = read(example).unwrap();
     assert_eq!(observed.instance, Reading::claimed(Instance::Absent));
     assert_eq!(observed.microsoft.links.len(), 3);
     assert_eq!(observed.microsoft.skus.value().map(|skus| skus.items.len()), Some(2));

@@ -198,7 +198,7 @@ pub(super) struct Microsoft {
     pub sign_in: Option<Either<GrantedWord, SignIn>>,
     pub tenant_region_sub_scope: Option<Told<SubScope>>,
     pub organization: Option<Told<Organization>>,
-    pub subscribed_skus: Option<Told<Vec<Sku>>>,
+    pub subscribed_skus: Option<Told<Vec<SubscribedSku>>>,
     pub subscribed_skus_complete: Option<bool>,
     pub subscriptions: Option<Told<Vec<Subscription>>>,
     pub subscriptions_complete: Option<bool>,
@@ -255,18 +255,18 @@ pub(super) struct Domain {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Sku {
+pub(super) struct SubscribedSku {
     pub sku_part_number: String,
     #[serde(default)]
     pub sku_id: Option<String>,
     pub capability_status: String,
     #[serde(default)]
-    pub service_plans: Option<Vec<ServicePlan>>,
+    pub service_plans: Option<Vec<PlanOfSku>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct ServicePlan {
+pub(super) struct PlanOfSku {
     #[serde(default)]
     pub service_plan_id: Option<String>,
     #[serde(default)]
