@@ -3,9 +3,11 @@
 //! Input: the custom resource definition and a document. Output: every problem, by path. Pure. Patterns and CEL rules
 //! are left to the API server: `plan -f` without `--world` asks it.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use serde_json::Value;
 
@@ -14,11 +16,13 @@ use crate::api::custom_resource_definition;
 /// What a plan can reckon with, without leaving the calendar: 1970 to 2999, in seconds.
 const TIMES: std::ops::Range<i64> = 0..32_503_680_000;
 
+/// It is the same for every document, and long.
+static DEFINITION: LazyLock<CustomResourceDefinition> = LazyLock::new(custom_resource_definition);
+
 /// Every problem of the parts `spec` and `status` of a resource, such as `spec.dataLocaton: there is no such field`.
 pub(super) fn problems(document: &Value) -> Vec<String> {
-    let definition = custom_resource_definition();
     let schema =
-        definition.spec.versions.first().and_then(|version| version.schema.as_ref()?.open_api_v3_schema.as_ref());
+        DEFINITION.spec.versions.first().and_then(|version| version.schema.as_ref()?.open_api_v3_schema.as_ref());
     let mut problems = Vec::new();
     let Some(properties) = schema.and_then(|schema| schema.properties.as_ref()) else { return problems };
     for part in ["spec", "status"] {

@@ -194,7 +194,7 @@ fn mutated(text: &str, line: usize, value: usize, how: u8) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     /// Whatever stands in the files: a plan or an error that says something, and never a panic.
     #[test]
