@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use threat_protection_operator::api::custom_resource_definition;
-use threat_protection_operator::cli::crd;
+use threat_protection_operator::cli::{crd, explain};
 
 const HEADER: &str =
     "# Printed by `threat-protection-operator crd`; `UPDATE=1 cargo test --test generated` rewrites it.\n";
 const DEFINITION: &str = "crds/threatprotectiontenants.yaml";
+const REASONS: &str = "deploy/docs/reasons.md";
 
 #[test]
 fn the_committed_definition_is_the_printed_one() {
@@ -19,6 +20,18 @@ fn the_committed_definition_is_the_printed_one() {
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
     assert!(committed == printed, "{DEFINITION} is out of date: run UPDATE=1 cargo test --test generated");
+}
+
+#[test]
+fn the_committed_reasons_are_the_catalogue() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(REASONS);
+    let printed = explain::markdown();
+    if is_update() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &printed).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == printed, "{REASONS} is out of date: run UPDATE=1 cargo test --test generated");
 }
 
 /// YAML 1.1 readers, such as kubectl's, take a bare `True` for a boolean.

@@ -1,8 +1,13 @@
 //! The command line: one file a command.
 
 pub mod crd;
+pub mod explain;
+pub mod plan;
 pub mod run;
 pub mod simulate;
+
+use std::io::stdout;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -20,6 +25,10 @@ pub struct Arguments {
 pub enum Command {
     /// Run the operator.
     Run(run::Args),
+    /// Say what the operator would do about a resource, and do nothing.
+    Plan(plan::Args),
+    /// Say what a reason of a condition means, and what to do about it.
+    Explain(explain::Args),
     /// Print the custom resource definition as YAML.
     Crd,
     /// Serve a simulated broker and simulated tenants, for laptops and tests.
@@ -32,6 +41,12 @@ pub enum CommandError {
     /// `run` failed.
     #[error(transparent)]
     Run(#[from] run::RunError),
+    /// `plan` failed.
+    #[error(transparent)]
+    Plan(#[from] plan::PlanError),
+    /// `explain` failed.
+    #[error(transparent)]
+    Explain(#[from] explain::ExplainError),
     /// `crd` failed.
     #[error(transparent)]
     Crd(#[from] crd::CrdError),
@@ -40,14 +55,16 @@ pub enum CommandError {
     Simulate(#[from] simulate::SimulateError),
 }
 
-/// Does what was asked.
-pub async fn dispatch(arguments: Arguments) -> Result<(), CommandError> {
+/// Does what was asked. Only `plan` has exit codes of its own.
+pub async fn dispatch(arguments: Arguments) -> Result<ExitCode, CommandError> {
     match arguments.command {
         Command::Run(args) => run::run(args).await?,
-        Command::Crd => crd::print(&mut std::io::stdout().lock())?,
+        Command::Plan(args) => return Ok(plan::run(args, &mut stdout().lock()).await?.code().into()),
+        Command::Explain(args) => explain::print(&args, &mut stdout().lock())?,
+        Command::Crd => crd::print(&mut stdout().lock())?,
         Command::Simulate(args) => simulate::run(args).await?,
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ pub(super) fn caller(subject: &Subject) -> Caller {
 }
 
 /// Nothing is asked without a permit, under `Suspend`, or where the answer could only delay a deletion.
-fn may_ask(desired: &Desired, permit: Permit, subject: &Subject) -> bool {
+pub(super) fn may_ask(desired: &Desired, permit: Permit, subject: &Subject) -> bool {
     let holds = is_held(subject) && !subject.home_is_terminating && desired.deletion == DeletionPolicy::Deprovision;
     let lets_go = subject.is_deleting && !holds;
     matches!(permit, Permit::Granted { .. }) && desired.management != ManagementPolicy::Suspend && !lets_go

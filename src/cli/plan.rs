@@ -1,0 +1,179 @@
+//! `plan`: says what the operator would do about a resource, and does nothing.
+//!
+//! Offline (`-f FILE --world FILE`) neither a cluster nor a network is needed: a file tells what would be answered.
+//! Online the resource is read from the cluster, or a file is shown to the API server in a dry run, and the broker is
+//! asked; nothing is written anywhere. Exit codes: 0 nothing to do; 2 something is to be done or awaited; 1 an error: a
+//! file is not valid, the tenant could not be read, or the declaration cannot be carried out as it stands.
+
+use std::io::{self, Read as _, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args as ClapArgs, ValueEnum};
+use jiff::Timestamp;
+
+use crate::controller::{Declaration, ReconcileError, declaration, now, would_ask};
+use crate::plan::memory::Memory;
+use crate::plan::observed::Observed;
+use crate::plan::situation::{Permit, Situation};
+
+mod forecast;
+mod json;
+mod online;
+mod resource;
+mod schema;
+mod text;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use forecast::{Exit, Forecast};
+pub use json::json;
+pub use online::OnlineError;
+pub use resource::ResourceError;
+pub use text::text;
+pub use world::WorldError;
+
+use world::World;
+
+/// Arguments of `plan`.
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Exit codes: 0 nothing to do; 2 something is to be done or awaited; 1 an error, or the declaration cannot be carried out as it stands."
+)]
+pub struct Args {
+    /// The stored resource to plan for
+    #[arg(value_name = "NAME", required_unless_present = "file", conflicts_with = "file")]
+    name: Option<String>,
+    /// Plan for the resources in this file instead, as if they were applied; - reads the standard input
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// What Microsoft, the broker and the administrator would answer; no cluster and no network are used then
+    #[arg(long, value_name = "FILE", requires = "file")]
+    world: Option<PathBuf>,
+    /// Namespace of the resource, where the file names none
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// The administrator's configuration
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TPO_CONFIG",
+        default_value = "/etc/threat-protection-operator/config.yaml"
+    )]
+    config: PathBuf,
+    /// The form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+/// The form of the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// There is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}. Name an existing, readable file of text", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The resource file cannot be used.
+    #[error("the resource file cannot be used: {0}")]
+    Resource(#[from] ResourceError),
+    /// The world file cannot be used.
+    #[error("the world file cannot be used: {0}")]
+    World(#[from] WorldError),
+    /// A resource lacks what every stored resource has.
+    #[error("the resource cannot be planned for: {0}")]
+    Incomplete(#[from] ReconcileError),
+    /// The cluster or the broker cannot be asked.
+    #[error(transparent)]
+    Online(#[from] OnlineError),
+    /// The plan cannot be written as JSON.
+    #[error("cannot write the plan as JSON")]
+    Encode(#[from] serde_json::Error),
+    /// The output is closed.
+    #[error("cannot print the plan")]
+    Print(#[source] io::Error),
+}
+
+/// Plans, prints, and tells how it ended.
+pub async fn run(args: Args, output: &mut impl Write) -> Result<Exit, PlanError> {
+    let Args { name, file, world, namespace, config, output: form } = args;
+    let resources = file.as_deref().map(read).transpose()?;
+    let place = online::Place { config: &config, namespace: namespace.as_deref() };
+    let forecasts = match (&resources, &world) {
+        (Some(resources), Some(world)) => offline(resources, &read(world)?, place.namespace, now())?,
+        (Some(resources), None) => online::of_file(&place, resource::manifests(resources)?).await?,
+        (None, _) => vec![online::of_stored(&place, name.as_deref().unwrap_or_default()).await?],
+    };
+    let printed = match form {
+        Output::Text => text(&forecasts),
+        Output::Json => json(&forecasts)?,
+    };
+    output.write_all(printed.as_bytes()).map_err(PlanError::Print)?;
+    Ok(forecasts.iter().map(Forecast::exit).max().unwrap_or_default())
+}
+
+/// Plans without a cluster and without a network: one forecast a document of `resources`, each in the same `world`.
+///
+/// `namespace` stands in where a document names none, `now` where the world does not say what time it is.
+pub fn offline(
+    resources: &str,
+    world: &str,
+    namespace: Option<&str>,
+    now: Timestamp,
+) -> Result<Vec<Forecast>, PlanError> {
+    let world = World::read(world, now)?;
+    let mut forecasts = Vec::new();
+    for (index, manifest) in resource::manifests(resources)?.into_iter().enumerate() {
+        let stored = resource::as_stored(manifest, index + 1, namespace)?;
+        forecasts.push(imagined(declaration(&stored)?, &world)?);
+    }
+    Ok(forecasts)
+}
+
+fn imagined(declared: Declaration, world: &World) -> Result<Forecast, PlanError> {
+    let Declaration { mut subject, desired, tenant, status } = declared;
+    subject.home_is_terminating = subject.is_deleting && world.home_is_terminating();
+    let permit = world.permit();
+    let mut notes = Vec::new();
+    let observed = match &desired {
+        Ok(desired) => {
+            // Credentials of a resource prove its tenant by themselves; the broker needs the administrator's word.
+            let permitted =
+                if permit == Permit::NotAllowed { Permit::Granted { allow_deprovision: false } } else { permit };
+            let signs_in = desired.has_credentials && would_ask(desired, permitted, &subject);
+            if world.has_microsoft() && !desired.has_credentials {
+                notes.push("what the world says of microsoft does not count: spec.credentials is not set".to_owned());
+            }
+            world.observed(desired, would_ask(desired, permit, &subject), signs_in)?
+        }
+        Err(_) => Observed::nothing(),
+    };
+    let (recent, capabilities, now) = (world.recent(), world.capabilities, world.now);
+    let memory = Memory::new(status);
+    let situation = Situation { subject, desired, permit, observed, memory, recent, capabilities, now };
+    Ok(Forecast::new(tenant, situation, notes))
+}
+
+fn read(path: &Path) -> Result<String, PlanError> {
+    let text = if path == Path::new("-") {
+        let mut text = String::new();
+        io::stdin().lock().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(path)
+    };
+    text.map_err(|source| PlanError::Read { path: path.to_owned(), source })
+}

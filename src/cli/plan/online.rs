@@ -1,0 +1,230 @@
+//! Planning with a cluster: the resource, the administrator's file and the broker are real, and only asked.
+
+use std::path::Path;
+
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams, ValidationDirective};
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Map, Value, json};
+
+use super::forecast::Forecast;
+use super::resource;
+use crate::api::{GROUP, KIND, ThreatProtectionTenant, VERSION};
+use crate::config::{Config, ConfigErrors};
+use crate::controller::{self, ClusterError, Guarded, ReconcileError, Settings, now, preview};
+use crate::remote::broker::{Broker, BrokerSetupError};
+
+/// Who applies in the dry run, where nobody has applied the resource before.
+const MANAGER: &str = "threatprotection.dev-plan";
+/// What a manifest may say of itself; the rest of its metadata is the server's.
+const OF_THE_USER: [&str; 5] = ["name", "namespace", "labels", "annotations", "finalizers"];
+
+/// The cluster or the broker cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum OnlineError {
+    /// The administrator's configuration is not valid.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// There is no way into the cluster.
+    #[error("{0}. Set KUBECONFIG, or plan without a cluster by --world")]
+    Cluster(#[from] ClusterError),
+    /// The broker cannot be set up.
+    #[error(transparent)]
+    Broker(#[from] BrokerSetupError),
+    /// The API server refused a resource.
+    #[error("{namespace}/{name} would not be accepted by the API server ({code}): {message}. Correct the resource")]
+    Refused {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Status code of the answer.
+        code: u16,
+        /// What the API server says.
+        message: String,
+    },
+    /// The resource does not exist, or cannot be read.
+    #[error("cannot read {namespace}/{name}: {problem}. Check name, namespace and your permissions")]
+    Unread {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Why.
+        problem: String,
+    },
+    /// What surrounds the resource cannot be read.
+    #[error("cannot look at what surrounds the resource: {0}")]
+    Surroundings(#[from] ReconcileError),
+    /// A resource in the cluster is not of this version's shape.
+    #[error(
+        "{namespace}/{name} is not of the shape that this version knows: {problem}. Apply the definition of this version"
+    )]
+    Shape {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// Where a resource is, and whose word counts.
+pub(super) struct Place<'a> {
+    /// The administrator's configuration.
+    pub config: &'a Path,
+    /// The namespace that was named.
+    pub namespace: Option<&'a str>,
+}
+
+/// The plan for a stored resource.
+pub(super) async fn of_stored(place: &Place<'_>, name: &str) -> Result<Forecast, OnlineError> {
+    let config = Config::load(place.config)?;
+    let client = controller::connect().await?;
+    let namespace = place.namespace.unwrap_or(client.default_namespace()).to_owned();
+    let api: Api<Guarded> = Api::namespaced(client.clone(), &namespace);
+    let found = api.get(name).await.map_err(|error| unread(&namespace, name, &error))?;
+    forecast(client, config, found).await
+}
+
+/// The plans for resources as they would be stored if they were applied.
+pub(super) async fn of_file(place: &Place<'_>, manifests: Vec<Value>) -> Result<Vec<Forecast>, OnlineError> {
+    let config = Config::load(place.config)?;
+    let client = controller::connect().await?;
+    let mut forecasts = Vec::new();
+    for manifest in manifests {
+        let named = manifest.pointer("/metadata/namespace").and_then(Value::as_str);
+        let namespace = named.or(place.namespace).unwrap_or(client.default_namespace()).to_owned();
+        let stored = dry_run(&client, &namespace, manifest).await?;
+        forecasts.push(forecast(client.clone(), config.clone(), stored).await?);
+    }
+    Ok(forecasts)
+}
+
+async fn forecast(client: Client, config: Config, resource: Guarded) -> Result<Forecast, OnlineError> {
+    let Config { tenancy, broker, capabilities, concurrency, watch_namespace: namespace, probes: _ } = config;
+    let remote = match broker {
+        Some(broker) => {
+            let cluster_id = match &broker.cluster_id {
+                Some(configured) => configured.clone(),
+                None => controller::cluster_id(&client).await?,
+            };
+            Some(Broker::new(broker.settings(cluster_id, controller::own_identity(&client).await))?)
+        }
+        None => None,
+    };
+    let mut notes = Vec::new();
+    let own = resource.0.as_ref().ok().and_then(|resource| resource.metadata.namespace.clone());
+    if let Some(watched) = namespace.as_ref().filter(|watched| own.as_ref() != Some(watched)) {
+        notes.push(format!(
+            "by its configuration the operator looks at namespace {watched} only, and not at this resource"
+        ));
+    }
+    let settings = Settings { tenancy, capabilities, concurrency, namespace };
+    let (situation, tenant, sees_all) = preview(client, remote, settings, resource, now()).await?;
+    if !sees_all {
+        let note = "you may not list the resources of other namespaces: one there may declare the same tenant";
+        notes.push(note.to_owned());
+    }
+    Ok(Forecast::new(tenant, situation, notes))
+}
+
+/// The resource as the API server would store it: schema, rules, defaults, generation and status are the server's.
+async fn dry_run(client: &Client, namespace: &str, manifest: Value) -> Result<Guarded, OnlineError> {
+    let name = resource::name(&manifest).to_owned();
+    let kind = kube::api::ApiResource::erase::<ThreatProtectionTenant>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &kind);
+    let current = api.get_opt(&name).await.map_err(|error| unread(namespace, &name, &error))?;
+    let declared = declared(&manifest, namespace);
+    let answer = match current.as_ref().map(|current| (current, applier(current))) {
+        Some((current, None)) => replaced(&api, current, &declared).await,
+        Some((_, Some(manager))) => applied(&api, &manager, &declared).await,
+        None => applied(&api, MANAGER, &declared).await,
+    };
+    let mut stored = answer.map_err(|error| refused(namespace, &name, error))?;
+    // What would be created has no version yet, and nobody compares it here.
+    stored.metadata.resource_version.get_or_insert_with(|| "0".to_owned());
+    let shape = |problem: String| OnlineError::Shape { namespace: namespace.to_owned(), name: name.clone(), problem };
+    let typed = serde_json::to_value(&stored).and_then(serde_json::from_value::<ThreatProtectionTenant>);
+    Ok(kube::core::DeserializeGuard(Ok(typed.map_err(|error| shape(error.to_string()))?)))
+}
+
+/// A field that is gone from the file goes in an apply only where its owner applies: so the dry run is in the name of
+/// whoever applied the spec before.
+async fn applied(api: &Api<DynamicObject>, manager: &str, declared: &Value) -> Result<DynamicObject, kube::Error> {
+    let params = PatchParams {
+        dry_run: true,
+        force: true,
+        field_manager: Some(manager.to_owned()),
+        field_validation: Some(ValidationDirective::Strict),
+    };
+    api.patch(resource::name(declared), &params, &Patch::Apply(declared)).await
+}
+
+/// Where nobody has applied the spec, the file is taken for all of it.
+async fn replaced(
+    api: &Api<DynamicObject>,
+    current: &DynamicObject,
+    declared: &Value,
+) -> Result<DynamicObject, kube::Error> {
+    let mut wanted = current.clone();
+    wanted.metadata.managed_fields = None;
+    if let Some(data) = wanted.data.as_object_mut() {
+        data.insert("spec".to_owned(), declared.get("spec").cloned().unwrap_or_default());
+    }
+    let annotations = declared.pointer("/metadata/annotations").and_then(Value::as_object);
+    for (name, value) in annotations.into_iter().flatten() {
+        wanted.annotations_mut().insert(name.clone(), value.as_str().unwrap_or_default().to_owned());
+    }
+    let params = PostParams { dry_run: true, field_manager: Some(MANAGER.to_owned()) };
+    api.replace(resource::name(declared), &params, &wanted).await
+}
+
+/// Who applied the spec, by the server's books.
+fn applier(current: &DynamicObject) -> Option<String> {
+    let managed = current.metadata.managed_fields.as_ref()?;
+    let applies = managed.iter().find(|entry| {
+        entry.operation.as_deref() == Some("Apply")
+            && entry.subresource.as_deref().unwrap_or_default().is_empty()
+            && entry.fields_v1.as_ref().is_some_and(|fields| fields.0.get("f:spec").is_some())
+    })?;
+    applies.manager.clone()
+}
+
+/// The part of a manifest that a user declares.
+fn declared(manifest: &Value, namespace: &str) -> Value {
+    let mut metadata: Map<String, Value> = manifest
+        .get("metadata")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter(|(field, _)| OF_THE_USER.contains(&field.as_str()))
+        .map(|(field, value)| (field.clone(), value.clone()))
+        .collect();
+    metadata.insert("namespace".to_owned(), namespace.into());
+    let mut declared = json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": KIND, "metadata": metadata});
+    if let (Some(spec), Some(fields)) = (manifest.get("spec"), declared.as_object_mut()) {
+        fields.insert("spec".to_owned(), spec.clone());
+    }
+    declared
+}
+
+fn refused(namespace: &str, name: &str, error: kube::Error) -> OnlineError {
+    match error {
+        kube::Error::Api(status) if status.code < 500 => OnlineError::Refused {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            code: status.code,
+            message: status.message.trim_end_matches('.').to_owned(),
+        },
+        other => unread(namespace, name, &other),
+    }
+}
+
+fn unread(namespace: &str, name: &str, error: &kube::Error) -> OnlineError {
+    let problem = match error {
+        kube::Error::Api(status) => format!("{} ({})", status.message, status.code),
+        other => other.to_string(),
+    };
+    OnlineError::Unread { namespace: namespace.to_owned(), name: name.to_owned(), problem }
+}

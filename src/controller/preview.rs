@@ -1,0 +1,82 @@
+//! The situation of a resource as a pass would gather it now. Nothing is written and nothing is sent.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::Client;
+use kube::api::{DynamicObject, ListParams};
+use kube::runtime::{reflector, watcher};
+
+use super::cluster::scoped;
+use super::error::ReconcileError;
+use super::gather;
+use super::operator::{Guarded, Operator};
+use super::run::Settings;
+use super::stored::Stored;
+use crate::api::ThreatProtectionTenantStatus;
+use crate::plan::desired::{Desired, InvalidSpec};
+use crate::plan::situation::{Permit, Situation, Subject};
+use crate::remote::Observe;
+use crate::tenant::TenantId;
+
+/// What a pass takes from a resource itself.
+#[derive(Clone, Debug)]
+pub struct Declaration {
+    /// Which resource.
+    pub subject: Subject,
+    /// What it declares.
+    pub desired: Result<Desired, InvalidSpec>,
+    /// The tenant that it is about, also where the rest is not valid.
+    pub tenant: Option<TenantId>,
+    /// What was last reported.
+    pub status: Option<ThreatProtectionTenantStatus>,
+}
+
+/// Reads a resource as a pass reads it, without a cluster.
+pub fn declaration(resource: &DynamicObject) -> Result<Declaration, ReconcileError> {
+    let Stored { subject, desired, tenant, status, .. } =
+        Stored::raw(resource, "the spec is not of the documented shape")?;
+    Ok(Declaration { subject, desired, tenant, status })
+}
+
+/// Whether a pass would ask the broker about the tenant of a resource.
+#[must_use]
+pub fn would_ask(desired: &Desired, permit: Permit, subject: &Subject) -> bool {
+    gather::may_ask(desired, permit, subject)
+}
+
+/// The situation of a resource now, and the tenant that it is about. `remote` is only asked.
+///
+/// The last value tells whether the other resources of the cluster could be seen; else those of its namespace were.
+pub async fn preview<R: Observe>(
+    client: Client,
+    remote: R,
+    settings: Settings,
+    resource: Guarded,
+    now: Timestamp,
+) -> Result<(Situation, Option<TenantId>, bool), ReconcileError> {
+    let Settings { tenancy, capabilities, concurrency: _, namespace } = settings;
+    let own = resource.0.as_ref().ok().and_then(|resource| resource.metadata.namespace.clone());
+    let listed = list(&client, namespace.as_deref()).await;
+    let (others, sees_all) = match listed {
+        Err(error) if error.class() == "forbidden" => (list(&client, own.as_deref()).await?, false),
+        listed => (listed?, true),
+    };
+    let (store, mut writer) = reflector::store();
+    writer.apply_watcher_event(&watcher::Event::Init);
+    for other in others {
+        writer.apply_watcher_event(&watcher::Event::InitApply(other));
+    }
+    writer.apply_watcher_event(&watcher::Event::InitDone);
+    let operator = Operator::new(client, Arc::new(remote), (tenancy, capabilities), store);
+    let stored = gather::resource(&operator, &resource).await?;
+    let permit = gather::permit(&operator, &stored);
+    let observed = gather::observed(&operator, &stored, permit, now).await;
+    let situation = gather::situation(&operator, &stored, permit, observed, now);
+    Ok((situation, stored.tenant, sees_all))
+}
+
+async fn list(client: &Client, namespace: Option<&str>) -> Result<Vec<Guarded>, ReconcileError> {
+    let listed = scoped::<Guarded>(client, namespace).list(&ListParams::default()).await;
+    Ok(listed.map_err(|error| ReconcileError::cluster("list the resources", error))?.items)
+}
