@@ -233,6 +233,9 @@ fn region_pinned(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdi
     if evidence::service(situation).is_true() {
         return not_asked("nobody says where the data is: attest DataLocation");
     }
+    if let Some(wished) = desired.region {
+        return not_asked(&format!("{wished} is wished; it is pinned when the service is turned on"));
+    }
     not_asked("Microsoft chooses the region, and it cannot be changed afterwards")
 }
 

@@ -160,7 +160,8 @@ impl fmt::Display for Plan {
 }
 
 fn write_step(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
-    if let Some(warning) = step.change.cannot_be_undone() {
+    let is_done = !matches!(step.by, StepActor::Nobody);
+    if let Some(warning) = step.change.cannot_be_undone().filter(|_| is_done) {
         writeln!(f, "   !! CANNOT BE UNDONE: {warning}")?;
     }
     match &step.by {

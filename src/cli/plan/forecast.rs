@@ -1,6 +1,6 @@
 //! What the operator would do about one resource, and what that means for a pipeline. Pure.
 
-use crate::api::{Reason, Risk, ThreatProtectionTenantStatus};
+use crate::api::{Reason, ThreatProtectionTenantStatus};
 use crate::plan::planned::{Plan, Until, Waiting};
 use crate::plan::planner::plan;
 use crate::plan::release::{Hold, hold};
@@ -87,10 +87,11 @@ impl Forecast {
         }
     }
 
-    /// Steps that somebody would do and that cannot be undone.
-    pub fn irreversible(&self) -> impl Iterator<Item = &Step> {
+    /// What cannot be undone of that which somebody would do.
+    #[must_use]
+    pub fn irreversible(&self) -> Vec<String> {
         let is_done = |step: &&Step| !matches!(step.by, StepActor::Nobody);
-        self.plan.steps.iter().filter(is_done).filter(|step| step.change.risk() == Risk::Irreversible)
+        self.plan.steps.iter().filter(is_done).filter_map(|step| step.change.cannot_be_undone()).collect()
     }
 
     /// Status, reason and message of a condition as it would be reported.

@@ -79,7 +79,7 @@ struct Act<'a> {
 #[serde(rename_all = "camelCase")]
 struct HandOff<'a> {
     step: PendingStep,
-    role: &'a str,
+    role: String,
     link: &'a str,
     instructions: &'a str,
     verified_by: &'a str,
@@ -111,7 +111,7 @@ fn one(forecast: &Forecast) -> One<'_> {
     });
     let hand_offs = plan.hand_offs().map(|hand_off| HandOff {
         step: hand_off.step,
-        role: &hand_off.role,
+        role: hand_off.who(),
         link: &hand_off.link,
         instructions: &hand_off.instructions,
         verified_by: &hand_off.verified_by,
@@ -134,7 +134,7 @@ fn one(forecast: &Forecast) -> One<'_> {
         hand_offs: hand_offs.collect(),
         waiting: waiting.collect(),
         drift: &plan.drift,
-        irreversible: forecast.irreversible().map(ToString::to_string).collect(),
+        irreversible: forecast.irreversible(),
         finalizer: forecast.finalizer(),
         notes,
         status,

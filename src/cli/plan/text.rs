@@ -4,7 +4,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::forecast::{Exit, Forecast};
 use crate::api::{ConditionType, StatusSource, ThreatProtectionTenantStatus, TriState};
-use crate::plan::handoff::HandOff;
 use crate::plan::situation::Situation;
 
 const WIDTH: usize = 100;
@@ -39,23 +38,14 @@ fn of_one(forecast: &Forecast, lines: &mut Vec<String>) {
     line("declared", &declared(situation));
     line("now", &now(forecast));
     forecast.notes.iter().for_each(|note| line("note", note));
-    for (index, step) in forecast.irreversible().enumerate() {
-        lines.extend((index == 0).then(String::new));
-        wrap(&format!("CANNOT BE UNDONE: {step}"), "!! ", "   ", lines);
-    }
     section("Plan", lines);
     let planned = plan.to_string();
     for line in planned.lines() {
-        wrap(line, "  ", "    ", lines);
+        let indent = line.len() - line.trim_start().len() + 2;
+        wrap(line, &" ".repeat(indent), &" ".repeat(indent + 2), lines);
     }
     if let Some(finalizer) = forecast.finalizer() {
         wrap(&finalizer, "  ", "    ", lines);
-    }
-    for (index, hand_off) in plan.hand_offs().enumerate() {
-        if index == 0 {
-            section("For a person", lines);
-        }
-        person(index + 1, hand_off, lines);
     }
     section("Status that would be reported", lines);
     conditions(&forecast.status, &planned, lines);
@@ -113,14 +103,6 @@ fn now(forecast: &Forecast) -> String {
     format!("{service}{source}; {region}")
 }
 
-fn person(number: usize, hand_off: &HandOff, lines: &mut Vec<String>) {
-    let HandOff { step, role, link, instructions, verified_by } = hand_off;
-    wrap(&step.to_string(), &format!("  {number}. "), "     ", lines);
-    for (title, text) in [("who", role), ("where", link), ("what", instructions), ("verified", verified_by)] {
-        wrap(text, &format!("     {title:<9} "), &" ".repeat(15), lines);
-    }
-}
-
 /// The table of conditions; a message that stands above already is not repeated.
 fn conditions(status: &ThreatProtectionTenantStatus, planned: &str, lines: &mut Vec<String>) {
     let width = |cell: fn(&Condition) -> &str| {
@@ -134,12 +116,20 @@ fn conditions(status: &ThreatProtectionTenantStatus, planned: &str, lines: &mut 
             ready.is_some_and(|ready| ready.type_ != condition.type_ && ready.message == condition.message);
         let message = match condition.message.as_str() {
             _ if is_repeated => "as Ready",
-            text if text.chars().count() > WIDTH && planned.contains(text) => "as the plan says",
+            text if text.chars().count() > WIDTH && is_planned(text, planned) => "as the plan says",
             text => text,
         };
         let head = format!("  {:<kind$}{:<state$}{:<reason$}", condition.type_, condition.status, condition.reason);
         wrap(message, &head, &" ".repeat(2 + kind + state + reason), lines);
     }
+}
+
+/// Whether the plan says the same: what waits for a hand-off is told there in its parts.
+fn is_planned(message: &str, planned: &str) -> bool {
+    planned.contains(message)
+        || planned
+            .lines()
+            .any(|line| line.trim_start().strip_prefix("what: ").is_some_and(|what| message.contains(what)))
 }
 
 /// Breaks a text at blanks. What has no blank, such as a link, stays whole.

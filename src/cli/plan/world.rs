@@ -3,12 +3,14 @@
 //! Input: YAML and the resource that it is about. Output: everything of a `Situation` but the resource. Pure.
 //! Its documentation for people, with every field, is `deploy/docs/plan.md`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
 use self::wire::AnotherResource;
 use super::schema::is_in_range;
+use crate::api::ConditionType;
 use crate::config::Config;
 use crate::plan::desired::Desired;
 use crate::plan::observed::Observed;
@@ -93,6 +95,11 @@ impl World {
             failures,
             refused_at: self.file.refused_at,
             throttled_until: None,
+            unread_since: self
+                .file
+                .failing_since
+                .map_or_else(BTreeMap::new, |since| ConditionType::ALL.iter().map(|kind| (*kind, since)).collect()),
+            requested_at: None,
         }
     }
 
