@@ -43,7 +43,8 @@ pub(super) fn verdicts(situation: &Situation, plan: &Plan) -> Vec<(ConditionType
     if needs_person {
         verdicts.push((ConditionType::Stalled, Verdict::new(TriState::True, ready.reason, ready.message)));
     } else if ready.status != TriState::True {
-        let retries = situation.observed.failure.is_some() || ready.reason == Reason::OperationFailed;
+        let failed = situation.observed.failure.is_some() || situation.observed.microsoft.failure.is_some();
+        let retries = failed || ready.reason == Reason::OperationFailed;
         let reason = if retries { Reason::ProgressingWithRetry } else { Reason::Progressing };
         verdicts.push((ConditionType::Reconciling, Verdict::new(TriState::True, reason, ready.message)));
     }
@@ -287,13 +288,14 @@ fn service_on(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
         }
         Reading::Unknown { why } => {
             let premature = attestation::premature_service(desired, situation.now);
+            let lapsed = premature.is_none() && *why == Why::NotAsked && best::lapsed(situation, desired);
             let message = match premature {
                 Some(attested) => {
                     format!("attestation {} is dated in the future and does not count yet", attested.name)
                 }
+                None if lapsed => "the attestation that this rested on has lapsed: look again and attest it".to_owned(),
                 None => unknown_because(situation, desired, *why),
             };
-            let lapsed = premature.is_none() && *why == Why::NotAsked && best::lapsed(situation, desired);
             let reason = if lapsed { Reason::AttestationExpired } else { why.reason() };
             Verdict::unknown(reason, message)
         }
@@ -380,7 +382,8 @@ fn integrated(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
         let message = format!("{}; the attestation of {name} has lapsed: look again and attest it", open.join("; "));
         return Verdict::unknown(Reason::AttestationExpired, message);
     }
-    let reason = first(plan).map_or(Reason::Linking, |waiting| waiting.reason);
+    let step = || plan.steps.first().map(|step| progress_reason(step.change.name()));
+    let reason = first(plan).map(|waiting| waiting.reason).or_else(step).unwrap_or(Reason::Linking);
     Verdict::not(reason, open.join("; "))
 }
 

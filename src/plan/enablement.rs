@@ -64,6 +64,9 @@ fn close_gates(situation: &Situation, desired: &Desired, (outside, is_present): 
         (TriState::False, _) => plan.wait(Waiting::for_person(Reason::NotEligible, eligibility.verdict.message)),
         // Without credentials the broker judges; a person sees the licences when trying.
         (TriState::Unknown, Some(why)) if microsoft.is_asked() && situation.has_broker() => match why {
+            Why::ReadFailed if microsoft.failure.is_none() => {
+                plan.wait(Waiting::later(Reason::ProviderUnavailable, eligibility.verdict.message));
+            }
             Why::ReadFailed => plan.wait(Waiting::for_provider(situation)),
             Why::NotPermitted => {
                 plan.wait(Waiting::for_person(Reason::PermissionDenied, eligibility.verdict.message));

@@ -164,7 +164,7 @@ fn misplaced(situation: &Situation, desired: &Desired, (name, wish): Named<'_>) 
     }
     let Some(pin) = region::pin(situation, None, false) else {
         let message = format!(
-            "integration {name} creates an Endpoint tenant whose location never moves: it waits until a region is pinned; attest DataLocation or set dataLocation.region"
+            "integration {name} creates an Endpoint tenant whose location never moves: it waits until a region is pinned; attest DataLocation or name observation.subscriptionId"
         );
         return Some(Waiting::for_person(Reason::RegionRequired, message));
     };

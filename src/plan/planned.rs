@@ -126,6 +126,11 @@ impl Plan {
         self.wait(Waiting::for_person(Reason::ActionRequired, message));
         self.asks.push(hand_off);
     }
+
+    /// Why a person is asked to look.
+    fn because(&self, ask: &HandOff) -> Option<&str> {
+        self.waiting.iter().find_map(|waiting| waiting.message.strip_suffix(&ask.instructions)?.strip_suffix(": "))
+    }
 }
 
 impl fmt::Display for Plan {
@@ -140,6 +145,9 @@ impl fmt::Display for Plan {
         for ask in &self.asks {
             writeln!(f, "?. {}: a person is asked to look", ask.step)?;
             write_hand_off(f, ask)?;
+            if let Some(because) = self.because(ask) {
+                writeln!(f, "   why: {because}")?;
+            }
         }
         // What a hand-off waits for stands with it.
         for waiting in self.waiting.iter().filter(|waiting| waiting.reason != Reason::ActionRequired) {

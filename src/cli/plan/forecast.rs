@@ -3,6 +3,7 @@
 use crate::api::{Reason, ThreatProtectionTenantStatus};
 use crate::plan::planned::{Plan, Until, Waiting};
 use crate::plan::planner::plan;
+use crate::plan::reading::Why;
 use crate::plan::release::{Hold, hold};
 use crate::plan::report::report;
 use crate::plan::situation::Situation;
@@ -78,7 +79,11 @@ impl Forecast {
     #[must_use]
     pub fn exit(&self) -> Exit {
         let observed = &self.situation.observed;
-        let is_unread = observed.failure.is_some() || observed.microsoft.failure.is_some();
+        let microsoft = &observed.microsoft;
+        let signals = [microsoft.hunting.why(), microsoft.incidents.why(), microsoft.identity.why()];
+        let is_unread = observed.failure.is_some()
+            || microsoft.failure.is_some()
+            || signals.into_iter().flatten().any(Why::may_pass);
         match self.first_waiting() {
             Some(waiting) if is_blocked(waiting) || is_unreadable(waiting.reason) => Exit::Failed,
             None if self.plan.verdict_stands && is_unread => Exit::Failed,
