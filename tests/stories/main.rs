@@ -4,10 +4,19 @@
 #[path = "../support/stories.rs"]
 mod stories;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 
-use stories::{Story, command, folders};
+use stories::{Expected, Story, command, folders};
+use threat_protection_operator::api::Reason;
+
+/// Reasons that no story can show. `Internal` tells of a fault of the API server or of the operator itself, which a plan
+/// does not have: `tests/controller.rs` shows it on a real API server.
+const SHOWN_ELSEWHERE: [Reason; 1] = [Reason::Internal];
+
+/// So many stories there are at least.
+const LEAST: usize = 40;
 
 #[test]
 fn every_story_is_told_as_expected() {
@@ -39,6 +48,37 @@ fn every_story_is_told_as_expected() {
         }
     }
     assert!(failed.is_empty(), "{failed}");
+}
+
+#[test]
+fn every_reason_of_the_catalogue_is_told_by_some_story() {
+    let catalogue: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+    let elsewhere: BTreeSet<&str> = SHOWN_ELSEWHERE.iter().map(|reason| reason.name()).collect();
+    let mut told = BTreeSet::new();
+    for folder in folders() {
+        let story = Story::tell(&folder).unwrap();
+        // What only stands as the resource brought it along is not told by the operator.
+        let remembered = &story.forecast.situation.memory.status().conditions;
+        let anew = story.forecast.status.conditions.into_iter().filter(|condition| !remembered.contains(condition));
+        told.extend(anew.map(|condition| condition.reason));
+    }
+    let told: BTreeSet<&str> = told.iter().map(String::as_str).collect();
+    let unknown: Vec<_> = told.difference(&catalogue).collect();
+    assert!(unknown.is_empty(), "not in the catalogue: {unknown:?}");
+    let untold: BTreeSet<_> = catalogue.difference(&told).copied().collect();
+    assert_eq!(untold, elsewhere, "left: what no story tells; right: what is shown elsewhere");
+}
+
+#[test]
+fn there_are_many_stories_and_each_has_a_point() {
+    let folders = folders();
+    assert!(folders.len() >= LEAST, "{} stories, {LEAST} at least", folders.len());
+    for folder in folders {
+        let expected = Story::tell(&folder).unwrap().expected;
+        let Expected { says, never, conditions, steps, region, .. } = &expected;
+        let is_empty = says.is_empty() && never.is_empty() && conditions.is_empty();
+        assert!(!is_empty || steps.is_some() || region.is_some(), "{}: no point", folder.display());
+    }
 }
 
 /// The switch of the person at the keyboard; never in CI.
