@@ -1,7 +1,13 @@
 //! What becomes of a verdict when nothing can be read any more: it stands for a while, and then it ages into unknown.
 
+use super::best;
+use super::eligibility;
+use super::evidence;
+use super::links;
 use super::planned::{Plan, Waiting};
+use super::reading::{Reading, Why};
 use super::situation::Situation;
+use super::step::StepActor;
 use crate::api::{ConditionType, Reason};
 
 /// Reading failed. With nothing pending, or with something that a person must do, the stored verdict stands until three resyncs have failed.
@@ -40,4 +46,63 @@ pub(super) fn has_aged_of(situation: &Situation, kind: ConditionType) -> bool {
     let Ok(desired) = &situation.desired else { return false };
     let limit = situation.resync(desired).saturating_mul(3);
     situation.recent.unread_since.get(&kind).is_some_and(|since| situation.now.duration_since(*since) >= limit)
+}
+
+/// The conditions that rest on something which could not be read just now.
+pub(super) fn unread(situation: &Situation) -> Vec<ConditionType> {
+    let microsoft = &situation.observed.microsoft;
+    let Ok(desired) = &situation.desired else { return Vec::new() };
+    let may_pass = |why: Option<Why>| why.is_some_and(Why::may_pass);
+    let mut roles = microsoft.roles.values().flat_map(|holders| [holders.assigned.why(), holders.eligible.why()]);
+    let place = [microsoft.endpoint_location.why(), microsoft.observation_owner.why(), microsoft.security_center.why()];
+    let is_link_unread = desired.integrations.keys().any(|name| {
+        let asked = links::asked(microsoft, name);
+        let beside = asked.map_or([None, None], |link| [link.owner.why(), link.requirements.why()]);
+        may_pass(links::state(microsoft, name).why()) || beside.into_iter().any(may_pass)
+    });
+    let unread = [
+        (ConditionType::CredentialsReady, may_pass(microsoft.organization.why())),
+        (ConditionType::Eligible, may_pass(eligibility::eligibility(microsoft, desired.experience).why)),
+        (ConditionType::Authorized, roles.any(may_pass)),
+        (ConditionType::RegionPinned, place.into_iter().any(may_pass)),
+        (ConditionType::Integrated, is_link_unread),
+        (ConditionType::ServicesReporting, may_pass(microsoft.newest_rows.why())),
+    ];
+    unread.into_iter().filter(|(_, is_unread)| *is_unread).map(|(kind, _)| kind).collect()
+}
+
+/// Whether the stored verdict outlives this pass: something beside the service that it rests on could only not be read
+/// again, and there is nothing to do. What is known to be otherwise ends it at once, and so do three resyncs.
+pub(super) fn outlives(situation: &Situation, plan: &Plan) -> bool {
+    let Some(ready) = situation.memory.condition(ConditionType::Ready) else { return false };
+    let is_settled = situation.memory.is_ready() || waits_for_person(situation);
+    let is_asked_for = situation.spec_changed() || situation.reconcile_requested() || situation.subject.is_deleting;
+    let acts = plan.steps.iter().any(|step| matches!(step.by, StepActor::Broker(_) | StepActor::Arm(_)));
+    let is_news = plan
+        .waiting
+        .iter()
+        .any(|waiting| waiting.reason < Reason::PermissionDenied && ready.reason != Some(waiting.reason));
+    if !is_settled || is_asked_for || acts || is_news || has_turned(situation) {
+        return false;
+    }
+    let was_known = |kind: ConditionType| {
+        let stored = situation.memory.condition(kind).and_then(|stored| stored.reason);
+        !matches!(stored, Some(Reason::NotAsked | Reason::NotPermitted | Reason::ReadFailed | Reason::PermissionDenied))
+    };
+    let matters = |kind: ConditionType| match kind {
+        ConditionType::CredentialsReady | ConditionType::RegionPinned | ConditionType::Integrated => true,
+        ConditionType::Eligible => !best::service(situation).is_true(),
+        ConditionType::Authorized => plan.hand_offs().next().is_some(),
+        _ => false,
+    };
+    unread(situation).into_iter().any(|kind| matters(kind) && was_known(kind) && !has_aged_of(situation, kind))
+}
+
+/// Whether the service is known to be otherwise than it was, or is not known any more and no other look will tell.
+fn has_turned(situation: &Situation) -> bool {
+    let remembered = situation.memory.service().map(|(is_on, _)| is_on);
+    match evidence::service(situation) {
+        Reading::Known { value, .. } => remembered != Some(value),
+        Reading::Unknown { why } => !why.may_pass() && remembered.is_some(),
+    }
 }

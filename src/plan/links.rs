@@ -26,6 +26,11 @@ fn not_asked(microsoft: &Microsoft) -> Why {
     }
 }
 
+/// Whether the switch was not read in this look, though it can be: only so many are read in one.
+pub(super) fn is_left_for_later(microsoft: &Microsoft, name: &str, kind: IntegrationType) -> bool {
+    microsoft.is_asked() && !kind.is_changed_by_broker() && asked(microsoft, name).is_none()
+}
+
 fn shown(answer: &LinkAnswer) -> Option<LinkState> {
     let spelt = |text: &str| text.trim().to_ascii_lowercase();
     match answer {

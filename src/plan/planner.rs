@@ -23,6 +23,14 @@ use crate::api::{DeletionPolicy, DesiredState, FINALIZER, ManagementPolicy, Oper
 
 /// Plans. Planning again after the same readings gives the same plan.
 pub fn plan(situation: &Situation) -> Plan {
+    let plan = plan_afresh(situation);
+    if ageing::outlives(situation, &plan) {
+        return Plan { verdict_stands: true, ..Plan::default() };
+    }
+    plan
+}
+
+fn plan_afresh(situation: &Situation) -> Plan {
     let mut plan = Plan::default();
     let desired = match &situation.desired {
         Ok(desired) => desired,
