@@ -79,7 +79,7 @@ fn close_gates(situation: &Situation, desired: &Desired, (outside, is_present): 
         Some(Unsettled::Forbidden(waiting)) => plan.wait(waiting),
         // Support answers that for a person, before anything is turned on.
         Some(Unsettled::LookFirst(because)) if situation.has_broker() => {
-            plan.ask(handoff::attest(desired, "DataLocation"), &because);
+            plan.ask(handoff::attest(situation, desired, "DataLocation"), &because);
         }
         Some(Unsettled::LookFirst(_)) | None => {}
     }

@@ -57,6 +57,11 @@ fn is_left_to_person(situation: &Situation, (name, wish): Named<'_>) -> bool {
 pub(super) fn plan_links(situation: &Situation, desired: &Desired, plan: &mut Plan) {
     for (name, wish) in &desired.integrations {
         let reading = evidence::link(situation, desired, name, wish.kind);
+        // Whose subscription it is matters also where the switch is as declared.
+        if let Some(waiting) = foreign(situation, desired, (name.as_str(), wish)) {
+            plan.wait(waiting);
+            continue;
+        }
         // What could only not be read again stays as it was; a step follows from what is read in this pass alone.
         if best::link(situation, desired, name, wish.kind).value() != Some(&wish.state) {
             plan_link(situation, desired, ((name.as_str(), wish), &reading), plan);
@@ -73,16 +78,16 @@ fn plan_link(
     let (name, wish) = named;
     let outside = changed_outside(situation, named, reading);
     let forbidden = unread(situation, named, reading)
-        .or_else(|| foreign(situation, desired, named))
         .or_else(|| misplaced(situation, desired, named))
         .or_else(|| restraint::contended(situation, name, outside));
     if let Some(waiting) = forbidden {
         return plan.wait(waiting);
     }
-    if reading.why() == Some(Why::Ambiguous) {
+    let seen = links::state(&situation.observed.microsoft, name);
+    if reading.why() == Some(Why::Ambiguous) || seen.why() == Some(Why::Ambiguous) {
         let because =
             format!("whether integration {name} is linked can be read two ways, and nothing is written on doubt");
-        return plan.ask(handoff::attest(desired, claim(wish.state)), &because);
+        return plan.ask(handoff::attest(situation, desired, claim(wish.state)), &because);
     }
     let (name_owned, kind) = (name.to_owned(), wish.kind);
     let change = match wish.state {

@@ -66,7 +66,9 @@ pub(super) fn effective(microsoft: &Microsoft, name: &str, kind: IntegrationType
         IntegrationType::EndpointIntune => match microsoft.links.get(name).map(|link| &link.answer) {
             Some(Reading::Known { value: LinkAnswer::Partner(state), source }) => {
                 let value = state.trim().eq_ignore_ascii_case("enabled");
-                Reading::Known { value, source: *source }
+                // What is not documented says nothing of that either.
+                let is_documented = shown(&LinkAnswer::Partner(state.clone())).is_some();
+                if is_documented { Reading::Known { value, source: *source } } else { Reading::unknown(Why::Ambiguous) }
             }
             Some(Reading::Unknown { why }) => Reading::unknown(*why),
             _ => Reading::unknown(Why::NotAsked),

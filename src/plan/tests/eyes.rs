@@ -8,8 +8,8 @@ use super::fixture::{TENANT, failure, noon};
 use crate::api::Reason;
 use crate::plan::failure::ErrorClass;
 use crate::plan::microsoft::{
-    Access, Answer, EndpointLocation, Holder, Hunting, LinkAnswer, Listed, Microsoft, ObservedLink, Organization,
-    Principal, RoleHolders, SkuPlan, SubscribedSku,
+    Access, Answer, DirectorySubscription, EndpointLocation, Holder, Hunting, LinkAnswer, Listed, Microsoft,
+    ObservedLink, Organization, Principal, RoleHolders, SkuPlan, SubscribedSku,
 };
 use crate::plan::reading::{Reading, Why};
 use crate::tenant::{CapabilityStatus, Cloud, IntegrationType, LinkState, ProvisioningStatus, Role, Service};
@@ -29,7 +29,7 @@ pub(super) fn seen_on() -> Microsoft {
         cloud: Reading::observed(Cloud::Public),
         organization: Reading::observed(organization(TENANT)),
         skus: Reading::observed(skus(&[ENDPOINT_PLAN, IDENTITY_PLAN, CLOUD_APPS_PLAN, OFFICE_PLAN])),
-        subscriptions: Reading::observed(all(Vec::new())),
+        subscriptions: Reading::observed(all(vec![paid()])),
         roles: Role::ALL.iter().map(|role| (*role, held_by(vec![Principal::User]))).collect(),
         endpoint_location: Reading::observed(located("WestEurope", "EU")),
         security_center: Reading::observed(false),
@@ -97,6 +97,11 @@ pub(super) const fn all<T>(items: Vec<T>) -> Listed<T> {
 /// One SKU in force with these plans.
 pub(super) fn skus(plans: &[&str]) -> Listed<SubscribedSku> {
     all(vec![sku(CapabilityStatus::Enabled, plans)])
+}
+
+fn paid() -> DirectorySubscription {
+    let sku_id = sku(CapabilityStatus::Enabled, &[]).id;
+    DirectorySubscription { sku_id, is_trial: false, status: CapabilityStatus::Enabled, next_lifecycle: None }
 }
 
 pub(super) fn sku(capability: CapabilityStatus, plans: &[&str]) -> SubscribedSku {
