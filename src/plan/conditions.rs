@@ -67,7 +67,8 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
     let state = if is_known { TriState::False } else { TriState::Unknown };
     if let Some(waiting) = first(plan) {
         let state = if is_blind(situation, waiting) { TriState::Unknown } else { state };
-        return Verdict::new(state, waiting.reason, waiting.message.clone());
+        let nobody = if waiting.reason == Reason::ActionRequired { nobody(situation, plan) } else { "" };
+        return Verdict::new(state, waiting.reason, format!("{}{nobody}", waiting.message));
     }
     if let Some(step) = plan.steps.first() {
         return Verdict::new(state, progress_reason(step.change.name()), step.to_string());
@@ -195,6 +196,14 @@ fn authorized(situation: &Situation, plan: &Plan) -> Verdict {
         Some(hand_off) => authority::authority(microsoft, &hand_off.roles).verdict,
         None if plan.next().is_some() => Verdict::not_needed("the operator acts; nobody needs a role for that"),
         None => Verdict::not_needed("no step is pending that a person would have to do"),
+    }
+}
+
+/// What is added to a hand-off that nobody is known to be able to do.
+fn nobody(situation: &Situation, plan: &Plan) -> &'static str {
+    match remembered(situation, ConditionType::Authorized, authorized(situation, plan)).status {
+        TriState::False => "; nobody is known to hold the role: see the condition Authorized",
+        TriState::True | TriState::Unknown => "",
     }
 }
 

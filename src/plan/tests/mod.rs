@@ -15,4 +15,6 @@ mod links;
 mod operations;
 mod pacing;
 mod policies;
+mod settled;
 mod transitions;
+mod verdicts;
