@@ -1,6 +1,7 @@
 //! The rows of the transition table, one case each, and the laws that hold for all of them.
 
 mod authority;
+mod calls;
 mod deletion;
 mod doubts;
 mod eligibility;
