@@ -13,14 +13,14 @@ use crate::plan::report::report;
 use crate::plan::step::StepActor;
 use crate::tenant::{Experience, Region};
 
-fn spec(experience: &str, extra: Value) -> Value {
+fn spec(experience: &str, extra: &Value) -> Value {
     let mut spec = json!({"experience": experience, "dataSharing": consent("2026-06-01")});
     spec.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
     spec
 }
 
 /// After one pass without a broker.
-fn handed_over(experience: &str, extra: Value, microsoft: Microsoft) -> World {
+fn handed_over(experience: &str, extra: &Value, microsoft: Microsoft) -> World {
     let mut world = World::new(spec(experience, extra)).sees(microsoft).without_broker();
     world.pass();
     world
@@ -39,7 +39,7 @@ fn action(world: &World) -> crate::api::PendingAction {
 #[case::by_itself_when_a_navigation_item_is_opened("DefenderPortal", "that starts the onboarding", "/incidents")]
 fn comes_on(#[case] experience: &str, #[case] words: &str, #[case] path: &str) {
     let region = if experience == "WelcomePage" { json!({"dataLocation": {"region": "EU"}}) } else { json!({}) };
-    let world = handed_over(experience, region, seen_off());
+    let world = handed_over(experience, &region, seen_off());
     world.assert_stalled(Reason::ActionRequired);
     let action = action(&world);
     assert!(action.instructions.contains(words), "{}", action.instructions);
@@ -59,7 +59,7 @@ fn comes_on(#[case] experience: &str, #[case] words: &str, #[case] path: &str) {
 fn eligible_by(#[case] plans: &[&str], #[case] eligible: [bool; 3]) {
     for (experience, is_eligible) in ["WelcomePage", "SettingsPage", "DefenderPortal"].into_iter().zip(eligible) {
         let microsoft = Microsoft { skus: Reading::observed(skus(plans)), ..seen_off() };
-        let world = handed_over(experience, json!({}), microsoft);
+        let world = handed_over(experience, &json!({}), microsoft);
         let status = world.condition(ConditionType::Eligible).map(|(status, _)| status);
         let expected = if is_eligible { TriState::True } else { TriState::False };
         assert_eq!(status, Some(expected), "{experience}: {}", world.message(ConditionType::Eligible));
@@ -86,7 +86,7 @@ fn consent_is(#[case] experience: &str, #[case] status: TriState, #[case] reason
 #[case::settings_page("SettingsPage")]
 #[case::defender_portal("DefenderPortal")]
 fn region_endpoint_present_is_the_same_as_defender_for_endpoint(#[case] experience: &str) {
-    let mut world = World::new(spec(experience, json!({}))).sees_off();
+    let mut world = World::new(spec(experience, &json!({}))).sees_off();
     world.microsoft().endpoint_location = Reading::observed(located("UKSouth", "UK"));
     let StepActor::Broker(request) = &world.plan().next().unwrap().by.clone() else { panic!("{}", world.plan()) };
     assert_eq!(request.parameters.region, Some(Region::UK));
@@ -103,7 +103,7 @@ fn an_asked_for_region_that_differs_from_the_existing_one_is_stalled_before_anyt
     #[case] experience: &str,
 ) {
     for with_broker in [true, false] {
-        let mut world = World::new(spec(experience, json!({"dataLocation": {"region": "US"}}))).sees_off();
+        let mut world = World::new(spec(experience, &json!({"dataLocation": {"region": "US"}}))).sees_off();
         if !with_broker {
             world = world.without_broker();
         }
@@ -117,7 +117,7 @@ fn an_asked_for_region_that_differs_from_the_existing_one_is_stalled_before_anyt
 #[test]
 fn region_none_is_chosen_by_the_administrator_under_the_welcome_page() {
     for with_broker in [true, false] {
-        let mut world = World::new(spec("WelcomePage", json!({}))).sees(seen_off_without_endpoint());
+        let mut world = World::new(spec("WelcomePage", &json!({}))).sees(seen_off_without_endpoint());
         // All four services are asked for in March, so the licence is there and its reading says that Endpoint is not.
         world.microsoft().skus = Reading::observed(skus(&[IDENTITY_PLAN, CLOUD_APPS_PLAN, OFFICE_PLAN]));
         if !with_broker {
@@ -134,7 +134,7 @@ fn region_none_is_chosen_by_the_administrator_under_the_welcome_page() {
 #[case::settings_page("SettingsPage")]
 #[case::defender_portal("DefenderPortal")]
 fn region_none_is_automatic_and_the_plan_says_so(#[case] experience: &str) {
-    let mut world = World::new(spec(experience, json!({}))).sees(seen_off_without_endpoint());
+    let mut world = World::new(spec(experience, &json!({}))).sees(seen_off_without_endpoint());
     let plan = world.plan().to_string();
     assert!(
         plan.contains("Microsoft chooses the region") && plan.contains("it cannot be changed afterwards"),
@@ -153,21 +153,21 @@ fn opening_the_portal_is_an_irreversible_click(#[case] experience: &str) {
     let wish = json!({"dataLocation": {"region": "UK"}});
     let unknown = Microsoft { identity: Reading::unknown(Why::NotAsked), ..seen_off_without_endpoint() };
     let worlds = [
-        ("off", handed_over(experience, wish.clone(), seen_off_without_endpoint())),
-        ("Ambiguous", handed_over(experience, wish.clone(), unknown)),
-        ("NotAsked", handed_over(experience, wish.clone(), Microsoft::nothing())),
+        ("off", handed_over(experience, &wish, seen_off_without_endpoint())),
+        ("Ambiguous", handed_over(experience, &wish, unknown)),
+        ("NotAsked", handed_over(experience, &wish, Microsoft::nothing())),
         ("lapsed", lapsed(experience)),
         ("contradicting attestations", {
             let both = json!([attestation("ServiceOn", json!({})), attestation("ServiceOff", json!({}))]);
             let extra = json!({"dataLocation": {"region": "UK"}, "attestations": both});
-            handed_over(experience, extra, Microsoft::nothing())
+            handed_over(experience, &extra, Microsoft::nothing())
         }),
         ("Disabled and not known", {
             let extra = json!({"dataLocation": {"region": "UK"}, "desiredState": "Disabled"});
-            handed_over(experience, extra, Microsoft::nothing())
+            handed_over(experience, &extra, Microsoft::nothing())
         }),
         ("where Endpoint has its data is not known, with a broker", {
-            let mut world = World::new(spec(experience, wish.clone())).sees_off();
+            let mut world = World::new(spec(experience, &wish)).sees_off();
             world.microsoft().endpoint_location = Reading::unknown(Why::NotAsked);
             world.pass();
             world
@@ -188,7 +188,7 @@ fn lapsed(experience: &str) -> World {
     let on = attestation("ServiceOn", json!({}));
     let place = attestation("DataLocation", json!({"region": "UK"}));
     let wish = json!({"dataLocation": {"region": "UK"}, "attestations": [on, place]});
-    let mut world = handed_over(experience, wish, Microsoft::nothing());
+    let mut world = handed_over(experience, &wish, Microsoft::nothing());
     world.assert_ready(TriState::True, Reason::Enabled);
     world.now = "2026-12-16T00:00:00Z".parse().unwrap();
     world.pass();
@@ -200,7 +200,7 @@ fn lapsed(experience: &str) -> World {
 #[case::opt_out_in_settings_apply("SettingsPage", "and apply", "/settings")]
 #[case::no_switch_support("DefenderPortal", "Support request", "admin.microsoft.com")]
 fn turn_off(#[case] experience: &str, #[case] words: &str, #[case] link: &str) {
-    let world = handed_over(experience, json!({"desiredState": "Disabled"}), seen_on());
+    let world = handed_over(experience, &json!({"desiredState": "Disabled"}), seen_on());
     world.assert_stalled(Reason::ActionRequired);
     let action = action(&world);
     assert!(action.instructions.contains(words) && action.link.contains(link), "{action:?}");
@@ -212,7 +212,7 @@ fn turn_off(#[case] experience: &str, #[case] words: &str, #[case] link: &str) {
 #[case::settings_page("SettingsPage")]
 #[case::defender_portal("DefenderPortal")]
 fn features_added_are_incidents_action_center_and_advanced_hunting(#[case] experience: &str) {
-    let world = handed_over(experience, json!({}), seen_on());
+    let world = handed_over(experience, &json!({}), seen_on());
     let features = world.status.unwrap().features;
     let shown: Vec<_> = features.iter().map(|feature| (feature.name.name(), feature.state.name())).collect();
     let expected = [("Incidents", "True"), ("ActionCenter", "Unknown"), ("AdvancedHunting", "True")];
@@ -224,7 +224,7 @@ fn features_added_are_incidents_action_center_and_advanced_hunting(#[case] exper
 #[case::same("SettingsPage")]
 #[case::at_least_security_administrator("DefenderPortal")]
 fn role_to_turn_on(#[case] experience: &str) {
-    let world = handed_over(experience, json!({"dataLocation": {"region": "EU"}}), seen_off());
+    let world = handed_over(experience, &json!({"dataLocation": {"region": "EU"}}), seen_off());
     let role = action(&world).role;
     if experience == "WelcomePage" {
         assert!(role.contains("Security Administrator") && role.contains("Global Administrator"), "{role}");
@@ -286,7 +286,7 @@ fn defender_atp_turned_on_through_azure_security_center_is_always_eu(
     #[case] is_rule: bool,
 ) {
     let wish = json!({"dataLocation": {"region": "US"}});
-    let mut world = World::new(spec(experience.name(), wish)).sees_off();
+    let mut world = World::new(spec(experience.name(), &wish)).sees_off();
     world.microsoft().security_center = Reading::observed(true);
     world.microsoft().endpoint_location = Reading::unknown(Why::NotAsked);
     world.pass();

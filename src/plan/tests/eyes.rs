@@ -1,6 +1,6 @@
 //! What Microsoft's own APIs answer about a tenant, as the tests set it up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
@@ -129,7 +129,7 @@ pub(super) fn rows(services: &[Service]) -> BTreeMap<Service, jiff::Timestamp> {
 }
 
 pub(super) fn tables(services: &[Service]) -> Hunting {
-    Hunting::Answers { tables: BTreeSet::from_iter(services.iter().copied()) }
+    Hunting::Answers { tables: services.iter().copied().collect() }
 }
 
 /// A link of the declared tenant whose switch is so.

@@ -12,8 +12,11 @@ use crate::plan::reading::{Reading, Why};
 use crate::plan::situation::Permit;
 use crate::tenant::{IntegrationType, LinkState, Role, Service};
 
+/// Takes a reading away.
+type Lose = fn(&mut Microsoft, Why);
+
 /// Every reading of Microsoft's own APIs, by name, and how to lose it.
-fn readings() -> Vec<(&'static str, fn(&mut Microsoft, Why))> {
+fn readings() -> Vec<(&'static str, Lose)> {
     vec![
         ("signing in", |m, _| *m = no_answer()),
         ("cloud", |m, why| m.cloud = Reading::unknown(why)),
@@ -181,19 +184,14 @@ fn a_flapping_reading_writes_nothing_in_steady_state(
 fn difference(before: &impl serde::Serialize, after: &impl serde::Serialize) -> String {
     let (before, after) = (serde_json::to_value(before).unwrap(), serde_json::to_value(after).unwrap());
     let changed = after.as_object().unwrap().iter().filter(|(key, value)| before.get(key.as_str()) != Some(value));
-    let mut told = String::new();
-    for (key, value) in changed {
-        match (value.as_array(), before.get(key.as_str()).and_then(Value::as_array)) {
+    let told: Vec<String> = changed
+        .map(|(key, value)| match (value.as_array(), before.get(key.as_str()).and_then(Value::as_array)) {
             (Some(new), Some(old)) => {
-                for item in new.iter().filter(|item| !old.contains(item)) {
-                    told.push_str(&format!("{key}: {item}; "));
-                }
-                for item in old.iter().filter(|item| !new.contains(item)) {
-                    told.push_str(&format!("instead of {item}; "));
-                }
+                let added: Vec<_> = new.iter().filter(|item| !old.contains(item)).map(Value::to_string).collect();
+                format!("{key}: {}", added.join(", "))
             }
-            _ => told.push_str(&format!("{key}: {value}; ")),
-        }
-    }
-    told
+            _ => format!("{key}: {value}"),
+        })
+        .collect();
+    told.join("; ")
 }

@@ -19,3 +19,4 @@ mod policies;
 mod settled;
 mod transitions;
 mod verdicts;
+mod words;

@@ -1,4 +1,4 @@
-//! Sections "Status" and "What GitOps tools must conclude" of the contract.
+//! Sections "Status" and "What `GitOps` tools must conclude" of the contract.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -219,18 +219,16 @@ fn services(
 
 /// What kstatus concludes from the conditions and generations.
 fn kstatus(world: &World) -> &'static str {
-    let Some(status) = &world.status else { return "InProgress" };
-    if status.observed_generation != world.subject.generation {
-        "InProgress"
-    } else if world.condition(ConditionType::Reconciling).is_some() {
-        "InProgress"
-    } else if world.condition(ConditionType::Stalled).is_some() {
-        "Failed"
-    } else if world.condition(ConditionType::Ready).is_some_and(|ready| ready.0 != TriState::True) {
-        "InProgress"
-    } else {
-        "Current"
+    let observed = world.status.as_ref().map(|status| status.observed_generation);
+    let is_current = observed == Some(world.subject.generation);
+    if !is_current || world.condition(ConditionType::Reconciling).is_some() {
+        return "InProgress";
     }
+    if world.condition(ConditionType::Stalled).is_some() {
+        return "Failed";
+    }
+    let is_ready = world.condition(ConditionType::Ready).is_none_or(|ready| ready.0 == TriState::True);
+    if is_ready { "Current" } else { "InProgress" }
 }
 
 fn polling() -> World {
