@@ -12,6 +12,7 @@ use super::evidence;
 use super::handoff;
 use super::integrations;
 use super::operation;
+use super::outliving;
 use super::planned::{Plan, Waiting};
 use super::reading::{Reading, Why};
 use super::region;
@@ -24,7 +25,7 @@ use crate::api::{DeletionPolicy, DesiredState, FINALIZER, ManagementPolicy, Oper
 /// Plans. Planning again after the same readings gives the same plan.
 pub fn plan(situation: &Situation) -> Plan {
     let plan = plan_afresh(situation);
-    if ageing::outlives(situation, &plan) {
+    if outliving::outlives(situation, &plan) {
         return Plan { verdict_stands: true, ..Plan::default() };
     }
     plan

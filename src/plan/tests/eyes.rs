@@ -2,17 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use super::fixture::{TENANT, failure, noon};
 use crate::api::Reason;
-use crate::plan::failure::ErrorClass;
+use crate::plan::failure::{ErrorClass, Failure};
 use crate::plan::microsoft::{
     Access, Answer, DirectorySubscription, EndpointLocation, Holder, Hunting, LinkAnswer, Listed, Microsoft,
     ObservedLink, Organization, Principal, RoleHolders, SkuPlan, SubscribedSku,
 };
 use crate::plan::reading::{Reading, Why};
 use crate::tenant::{CapabilityStatus, Cloud, IntegrationType, LinkState, ProvisioningStatus, Role, Service};
+
+/// The declared tenant.
+pub(super) const TENANT: &str = "8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11";
+
+/// Noon of a day in the middle of a year.
+pub(super) fn noon() -> Timestamp {
+    "2026-06-15T12:00:00Z".parse().unwrap()
+}
+
+pub(super) fn failure(class: ErrorClass, reason: Reason) -> Failure {
+    Failure { class, reason, message: "the broker did not answer".into(), request_id: Some("r-1".into()) }
+}
 
 /// Another tenant than the declared one.
 pub(super) const OTHER: &str = "00000000-0000-4000-8000-00000000beef";
@@ -124,7 +135,7 @@ pub(super) fn located(data_center: &str, geography: &str) -> EndpointLocation {
     EndpointLocation { data_center: some(data_center), geography: some(geography) }
 }
 
-pub(super) fn rows(services: &[Service]) -> BTreeMap<Service, jiff::Timestamp> {
+pub(super) fn rows(services: &[Service]) -> BTreeMap<Service, Timestamp> {
     services.iter().map(|service| (*service, noon() - SignedDuration::from_hours(1))).collect()
 }
 

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+pub(super) use super::eyes::{TENANT, failure, noon};
 use super::eyes::{seen_off, seen_on, switch, turned_off, turned_on};
 use crate::api::{
     ConditionType, DesiredState, Reason, ThreatProtectionTenantSpec, ThreatProtectionTenantStatus, TriState,
@@ -19,13 +20,7 @@ use crate::plan::report::report;
 use crate::plan::situation::{Capabilities, Permit, Recent, Situation, Subject};
 use crate::plan::step::{Outcome, Step};
 
-pub(super) const TENANT: &str = "8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11";
 const CLIENT: &str = "4f0c0000-0000-4000-8000-000000000001";
-
-/// Noon of a day in the middle of a year.
-pub(super) fn noon() -> Timestamp {
-    "2026-06-15T12:00:00Z".parse().unwrap()
-}
 
 /// One resource over time. Each pass looks, plans, writes, acts with a given outcome, and writes again.
 #[derive(Clone, Debug)]
@@ -304,15 +299,6 @@ pub(super) fn unreadable(class: crate::plan::failure::ErrorClass, reason: Reason
         instance: Reading::unknown(Why::ReadFailed),
         failure: Some(failure(class, reason)),
         ..Observed::nothing()
-    }
-}
-
-pub(super) fn failure(class: crate::plan::failure::ErrorClass, reason: Reason) -> crate::plan::failure::Failure {
-    crate::plan::failure::Failure {
-        class,
-        reason,
-        message: "the broker did not answer".into(),
-        request_id: Some("r-1".into()),
     }
 }
 
