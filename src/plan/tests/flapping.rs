@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::eyes::*;
 use super::fixture::*;
 use super::transitions::deprovisioned;
-use crate::api::{Reason, TriState};
+use crate::api::{ConditionType, Reason, TriState};
 use crate::plan::microsoft::{Answer, Microsoft, Principal};
 use crate::plan::reading::{Reading, Why};
 use crate::plan::situation::Permit;
@@ -179,6 +179,52 @@ fn a_flapping_reading_writes_nothing_in_steady_state(
         }
     }
     assert!(wrong.is_empty(), "\"A poll that finds nothing new writes nothing\":\n{}", wrong.join("\n"));
+}
+
+/// "A contradicting observation wins", whatever else could not be read in the same pass.
+#[rstest]
+#[case::it_went_off(|m: &mut Microsoft| turned_off(m), Reason::ActionRequired)]
+#[case::another_tenant_answers(|m: &mut Microsoft| m.organization = Reading::observed(organization(OTHER)), Reason::TenantMismatch)]
+#[case::the_region_is_another(|m: &mut Microsoft| m.endpoint_location = Reading::observed(located("UKSouth", "UK")), Reason::RegionMismatch)]
+#[case::a_subscription_is_anothers(|m: &mut Microsoft| m.links.get_mut("mcas").unwrap().owner = Reading::observed(OTHER.parse().unwrap()), Reason::TenantMismatch)]
+fn what_is_known_to_be_otherwise_is_told_at_once(#[case] change: fn(&mut Microsoft), #[case] reason: Reason) {
+    let mut world = running();
+    world.pass();
+    let sentinel = world.microsoft().links.get_mut("sentinel").unwrap();
+    sentinel.answer = Reading::unknown(Why::ReadFailed);
+    world.microsoft().skus = Reading::unknown(Why::ReadFailed);
+    change(world.microsoft());
+    world.pass();
+    assert_eq!(world.condition(ConditionType::Ready).map(|ready| ready.1), Some(reason), "{}", world.plan());
+}
+
+#[test]
+fn a_changed_spec_and_a_reconcile_request_are_answered_although_something_cannot_be_read() {
+    let mut world = unlicensed();
+    world.pass();
+    world.microsoft().skus = Reading::unknown(Why::ReadFailed);
+    let mut edited = world.clone();
+    edited.edit(json!({"resyncSeconds": 600}));
+    edited.pass();
+    assert_eq!(edited.status.as_ref().unwrap().observed_generation, 2);
+    world.subject.reconcile_request = Some("now".into());
+    world.pass();
+    assert_eq!(world.status.unwrap().last_handled_reconcile_at.as_deref(), Some("now"));
+}
+
+#[test]
+fn after_three_resyncs_what_could_not_be_read_is_told() {
+    let mut world = unlicensed();
+    world.pass();
+    world.assert_stalled(Reason::NotEligible);
+    world.microsoft().skus = Reading::unknown(Why::ReadFailed);
+    for _ in 0..4 {
+        world.assert_stalled(Reason::NotEligible);
+        world.pass();
+        world.wait(1);
+    }
+    assert_eq!(world.condition(ConditionType::Eligible), Some((TriState::Unknown, Reason::ReadFailed)));
+    world.assert_stalled(Reason::ActionRequired);
 }
 
 fn difference(before: &impl serde::Serialize, after: &impl serde::Serialize) -> String {
