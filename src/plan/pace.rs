@@ -22,7 +22,8 @@ const HELD: SignedDuration = SignedDuration::from_secs(30);
 const HAND_OFF: SignedDuration = SignedDuration::from_mins(2);
 /// How long a hand-off is fresh.
 const FRESH: SignedDuration = SignedDuration::from_hours(2);
-/// A resource that only a person can mend costs at most so many calls in any hour.
+/// A resource that only a person can mend costs at most so many calls in any hour; the longest delay after a failure, five
+/// minutes unless the administrator says otherwise, is the time of one.
 const CALLS_OF_AN_HOUR: i32 = 12;
 /// The most calls of one look through Microsoft's own APIs, the token's included.
 const CALLS_OF_A_LOOK: i32 = 9;
@@ -52,7 +53,7 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
     } else if waits_for(Reason::ProviderRejected) {
         later(wrong(situation), jitter)
     } else if is_fresh_hand_off(situation, plan) {
-        spread(HAND_OFF, jitter)
+        spread(situation.resync(desired).min(HAND_OFF), jitter)
     } else if first_is_wrong(situation, plan) {
         later(situation.resync(desired).max(allowed(situation)), jitter)
     } else {
@@ -89,7 +90,8 @@ fn allowed(situation: &Situation) -> SignedDuration {
     let broker = i32::from(situation.has_broker());
     // Whole looks: two of seven calls, fifty minutes apart, would fall into one hour.
     let looks = CALLS_OF_AN_HOUR.checked_div(microsoft + broker).unwrap_or(CALLS_OF_AN_HOUR).max(1);
-    SignedDuration::from_mins(60 / i64::from(looks))
+    let (_, one_call) = situation.capabilities.retry;
+    one_call.saturating_mul(CALLS_OF_AN_HOUR.checked_div(looks).unwrap_or(CALLS_OF_AN_HOUR))
 }
 
 /// How long to leave alone what a person has to mend.
