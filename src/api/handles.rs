@@ -14,6 +14,8 @@ pub const FINALIZER: &str = "threatprotection.dev/deprovision";
 pub const RECONCILE_REQUEST_ANNOTATION: &str = "threatprotection.dev/reconcile-requested-at";
 /// Field manager of every status write. Renaming it would strand the fields it owns.
 pub const FIELD_MANAGER: &str = "threat-protection-operator";
+/// Field manager of the dry run in which `plan` shows a new resource to the API server; it never owns anything.
+pub const PLAN_MANAGER: &str = "threatprotection.dev-plan";
 /// Reporting controller of every event.
 pub const EVENT_CONTROLLER: &str = "threatprotection.dev/operator";
 
@@ -24,8 +26,17 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_qualified() {
-        let names =
-            [GROUP, VERSION, KIND, CRD_NAME, FINALIZER, RECONCILE_REQUEST_ANNOTATION, FIELD_MANAGER, EVENT_CONTROLLER];
+        let names = [
+            GROUP,
+            VERSION,
+            KIND,
+            CRD_NAME,
+            FINALIZER,
+            RECONCILE_REQUEST_ANNOTATION,
+            FIELD_MANAGER,
+            PLAN_MANAGER,
+            EVENT_CONTROLLER,
+        ];
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
         for qualified in [FINALIZER, RECONCILE_REQUEST_ANNOTATION, EVENT_CONTROLLER] {
             assert!(qualified.starts_with("threatprotection.dev/"), "{qualified}");

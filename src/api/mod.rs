@@ -14,7 +14,8 @@ mod status;
 pub use condition::ConditionType;
 pub use crd::custom_resource_definition;
 pub use handles::{
-    CRD_NAME, EVENT_CONTROLLER, FIELD_MANAGER, FINALIZER, GROUP, KIND, RECONCILE_REQUEST_ANNOTATION, VERSION,
+    CRD_NAME, EVENT_CONTROLLER, FIELD_MANAGER, FINALIZER, GROUP, KIND, PLAN_MANAGER, RECONCILE_REQUEST_ANNOTATION,
+    VERSION,
 };
 pub use reason::Reason;
 pub use spec::Claim;

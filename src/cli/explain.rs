@@ -52,7 +52,7 @@ fn list() -> String {
 #[must_use]
 pub fn markdown() -> String {
     let mut page = String::from(
-        "# Reasons\n\nEvery `reason` of every condition and event is one of these. Where several hold, `Ready` and `Stalled` show the one\nthat stands first here. `threat-protection-operator explain REASON` prints one of them.\n\n| Reason | What happened, and why | What to do |\n|---|---|---|\n",
+        "# Reasons\n\nEvery `reason` of every condition is one of these, and so is that of every event that tells a verdict; events of a step\nthat was sent say `StepDone`, `StepAccepted` or `StepRefused`. Where several hold, `Ready` and `Stalled` show the one\nthat stands first here. `threat-protection-operator explain REASON` prints one of them.\n\n| Reason | What happened, and why | What to do |\n|---|---|---|\n",
     );
     for reason in Reason::ALL {
         // Writing to a text cannot fail.

@@ -1,5 +1,6 @@
 //! Whether the credentials of the resource reach the declared tenant, and what follows where they do not.
 
+use super::ageing;
 use super::desired::Desired;
 use super::failure::Failure;
 use super::microsoft::Access;
@@ -7,7 +8,7 @@ use super::planned::Waiting;
 use super::reading::Why;
 use super::situation::{Permit, Situation};
 use super::verdict::Verdict;
-use crate::api::{Reason, TriState};
+use crate::api::{ConditionType, Reason, TriState};
 
 /// Why nothing at all may be done: the resource is not permitted, or what was reached is not what is declared.
 pub(super) fn forbids(situation: &Situation, desired: &Desired) -> Option<Waiting> {
@@ -59,9 +60,13 @@ fn unproved(situation: &Situation) -> Option<Waiting> {
     let namespace = &situation.subject.namespace;
     match &situation.observed.microsoft.access {
         Access::Refused(_) => refused(situation),
-        Access::Failed(failure) => Some(unanswered(failure)),
+        Access::Failed(failure) => Some(unanswered(situation, failure)),
         Access::Granted => Some(match &situation.observed.microsoft.failure {
-            Some(failure) => unanswered(failure),
+            Some(failure) => unanswered(situation, failure),
+            None if is_unread(situation) => {
+                let message = "whether the credentials are for this tenant could not be read".to_owned();
+                Waiting::later(Reason::ProviderUnavailable, message)
+            }
             None => Waiting::for_person(
                 Reason::PermissionDenied,
                 "the credentials could not prove the tenant, because its organisation could not be read: grant the application permission Organization.Read.All, or have the administrator map the namespace to the tenant".to_owned(),
@@ -76,8 +81,18 @@ fn unproved(situation: &Situation) -> Option<Waiting> {
     }
 }
 
-fn unanswered(failure: &Failure) -> Waiting {
-    Waiting::later(failure.reason, failure.to_string())
+/// What is not answered is asked again, and after three resyncs a person is needed.
+fn unanswered(situation: &Situation, failure: &Failure) -> Waiting {
+    let has_aged = ageing::has_aged_of(situation, ConditionType::CredentialsReady);
+    let wait = if has_aged { Waiting::for_person } else { Waiting::later };
+    wait(failure.reason, failure.to_string())
+}
+
+/// Whether the credentials could only not be tried, or the organisation not be read, just now.
+pub(super) fn is_unread(situation: &Situation) -> bool {
+    let microsoft = &situation.observed.microsoft;
+    matches!(microsoft.access, Access::Failed(_))
+        || microsoft.is_asked() && microsoft.organization.why() == Some(Why::ReadFailed)
 }
 
 /// The condition `CredentialsReady`.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::ageing;
 use super::evidence;
 use super::failure::ErrorClass;
 use super::observed::Observed;
@@ -140,18 +141,7 @@ impl Situation {
 
     /// Since when what a condition rests on could not be read.
     fn unread_since(&self) -> BTreeMap<ConditionType, Timestamp> {
-        let microsoft = &self.observed.microsoft;
-        let roles = microsoft.roles.values().flat_map(|holders| [holders.assigned.why(), holders.eligible.why()]);
-        let unread = [
-            (ConditionType::Eligible, microsoft.skus.why()),
-            (ConditionType::Authorized, roles.flatten().find(|why| why.may_pass())),
-            (ConditionType::ServicesReporting, microsoft.newest_rows.why()),
-        ];
         let since = |kind| self.recent.unread_since.get(&kind).copied().unwrap_or(self.now);
-        unread
-            .into_iter()
-            .filter(|(_, why)| why.is_some_and(Why::may_pass))
-            .map(|(kind, _)| (kind, since(kind)))
-            .collect()
+        ageing::unread(self).into_iter().map(|kind| (kind, since(kind))).collect()
     }
 }

@@ -1,6 +1,9 @@
 //! What becomes of a verdict when nothing can be read any more: it stands for a while, and then it ages into unknown.
 
+use super::eligibility;
+use super::links;
 use super::planned::{Plan, Waiting};
+use super::reading::Why;
 use super::situation::Situation;
 use crate::api::{ConditionType, Reason};
 
@@ -40,4 +43,27 @@ pub(super) fn has_aged_of(situation: &Situation, kind: ConditionType) -> bool {
     let Ok(desired) = &situation.desired else { return false };
     let limit = situation.resync(desired).saturating_mul(3);
     situation.recent.unread_since.get(&kind).is_some_and(|since| situation.now.duration_since(*since) >= limit)
+}
+
+/// The conditions that rest on something which could not be read just now.
+pub(super) fn unread(situation: &Situation) -> Vec<ConditionType> {
+    let microsoft = &situation.observed.microsoft;
+    let Ok(desired) = &situation.desired else { return Vec::new() };
+    let may_pass = |why: Option<Why>| why.is_some_and(Why::may_pass);
+    let mut roles = microsoft.roles.values().flat_map(|holders| [holders.assigned.why(), holders.eligible.why()]);
+    let place = [microsoft.endpoint_location.why(), microsoft.observation_owner.why(), microsoft.security_center.why()];
+    let is_link_unread = desired.integrations.keys().any(|name| {
+        let asked = links::asked(microsoft, name);
+        let beside = asked.map_or([None, None], |link| [link.owner.why(), link.requirements.why()]);
+        may_pass(links::state(microsoft, name).why()) || beside.into_iter().any(may_pass)
+    });
+    let unread = [
+        (ConditionType::CredentialsReady, may_pass(microsoft.organization.why())),
+        (ConditionType::Eligible, may_pass(eligibility::eligibility(microsoft, desired.experience).why)),
+        (ConditionType::Authorized, roles.any(may_pass)),
+        (ConditionType::RegionPinned, place.into_iter().any(may_pass)),
+        (ConditionType::Integrated, is_link_unread),
+        (ConditionType::ServicesReporting, may_pass(microsoft.newest_rows.why())),
+    ];
+    unread.into_iter().filter(|(_, is_unread)| *is_unread).map(|(kind, _)| kind).collect()
 }

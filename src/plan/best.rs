@@ -6,10 +6,12 @@ use super::attestation;
 use super::deprovision;
 use super::desired::Desired;
 use super::evidence;
+use super::links;
 use super::reading::{Reading, Source, Why};
 use super::signals;
 use super::situation::Situation;
-use crate::api::{ConditionType, DesiredState, Reason};
+use crate::api::{ConditionType, DesiredState, LinkReading, Reason};
+use crate::tenant::{IntegrationType, LinkState};
 
 /// The best known reading of the service.
 pub(super) fn service(situation: &Situation) -> Reading<bool> {
@@ -57,6 +59,28 @@ pub(super) fn lapsed(situation: &Situation, desired: &Desired) -> bool {
         .is_some_and(|service| service.reason == Some(Reason::AttestationExpired));
     let expired = !situation.has_broker() && attestation::lapsed_service(desired, situation.now).is_some();
     remembered || reported || expired
+}
+
+/// The best known reading of a link. A switch that could only not be read again, or was left for a later look because only
+/// so many are read in one, is as it was; a person's word holds only while it stands in the spec.
+pub(super) fn link(situation: &Situation, desired: &Desired, name: &str, kind: IntegrationType) -> Reading<LinkState> {
+    let fresh = evidence::link(situation, desired, name, kind);
+    let Some(why) = fresh.why() else { return fresh };
+    let stands = if why.may_pass() {
+        !ageing::has_aged_of(situation, ConditionType::Integrated)
+    } else {
+        why == Why::NotAsked && links::is_left_for_later(&situation.observed.microsoft, name, kind)
+    };
+    let stored = situation.memory.integration(name).filter(|_| stands).map(|stored| (stored.state, stored.source));
+    match stored {
+        Some((LinkReading::Linked, Some(source @ (Source::Observed | Source::Claimed)))) => {
+            Reading::Known { value: LinkState::Linked, source }
+        }
+        Some((LinkReading::Unlinked, Some(source @ (Source::Observed | Source::Claimed)))) => {
+            Reading::Known { value: LinkState::Unlinked, source }
+        }
+        _ => fresh,
+    }
 }
 
 /// On whose word, as people read it.

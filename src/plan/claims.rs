@@ -17,10 +17,16 @@ use crate::tenant::{IntegrationType, LinkState};
 /// Whether the service is on, while `operation` is the one of ours that counts.
 pub(super) fn service_with(situation: &Situation, operation: Option<&Operation>) -> Reading<bool> {
     outranking(signals::service(&situation.observed.microsoft), || {
-        let claimed = claimed_service(situation, operation);
+        let claimed = believable(situation, claimed_service(situation, operation));
         let Ok(desired) = &situation.desired else { return claimed };
         vouched(claimed, || attestation::service(desired, situation.now))
     })
+}
+
+/// A broker that says off about a tenant whose signals are not all of an off one is not enough to turn it on, for ever.
+fn believable(situation: &Situation, claimed: Reading<bool>) -> Reading<bool> {
+    let is_doubtful = signals::service(&situation.observed.microsoft).why() == Some(Why::Ambiguous);
+    if is_doubtful && claimed.is_false() { Reading::unknown(Why::NotAsked) } else { claimed }
 }
 
 /// An observation, else what others say.

@@ -68,7 +68,8 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
     let state = if is_known { TriState::False } else { TriState::Unknown };
     if let Some(waiting) = first(plan) {
         let state = if is_blind(situation, waiting) { TriState::Unknown } else { state };
-        return Verdict::new(state, waiting.reason, waiting.message.clone());
+        let nobody = if waiting.reason == Reason::ActionRequired { nobody(situation, plan) } else { "" };
+        return Verdict::new(state, waiting.reason, format!("{}{nobody}", waiting.message));
     }
     if let Some(step) = plan.steps.first() {
         return Verdict::new(state, progress_reason(step.change.name()), step.to_string());
@@ -108,7 +109,9 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
 fn is_blind(situation: &Situation, waiting: &Waiting) -> bool {
     let is_of_sight = ageing::is_unreadable(waiting.reason)
         || matches!(waiting.reason, Reason::CredentialsMissing | Reason::CredentialsInvalid);
-    is_of_sight && waiting.until == Until::Person && evidence::service(situation).value().is_none()
+    let is_unseen = evidence::service(situation).value().is_none()
+        || ageing::has_aged_of(situation, ConditionType::Integrated) && evidence::service(situation).is_true();
+    is_of_sight && waiting.until == Until::Person && is_unseen
 }
 
 fn situation_region(situation: &Situation) -> Option<String> {
@@ -140,7 +143,10 @@ fn of_nothing(ready: &Verdict) -> Vec<(ConditionType, Verdict)> {
 
 fn of_tenant(situation: &Situation, desired: &Desired, plan: &Plan) -> Vec<(ConditionType, Verdict)> {
     vec![
-        (ConditionType::CredentialsReady, access::verdict(situation, desired)),
+        (
+            ConditionType::CredentialsReady,
+            remembered(situation, ConditionType::CredentialsReady, access::verdict(situation, desired)),
+        ),
         (ConditionType::Eligible, remembered(situation, ConditionType::Eligible, eligible(situation, desired))),
         (ConditionType::Authorized, remembered(situation, ConditionType::Authorized, authorized(situation, plan))),
         (ConditionType::Consented, consented(desired, plan)),
@@ -194,6 +200,14 @@ fn authorized(situation: &Situation, plan: &Plan) -> Verdict {
     }
 }
 
+/// What is added to a hand-off that nobody is known to be able to do.
+fn nobody(situation: &Situation, plan: &Plan) -> &'static str {
+    match remembered(situation, ConditionType::Authorized, authorized(situation, plan)).status {
+        TriState::False => "; nobody is known to hold the role: see the condition Authorized",
+        TriState::True | TriState::Unknown => "",
+    }
+}
+
 fn reporting(situation: &Situation, desired: &Desired) -> Verdict {
     services::verdict(&situation.observed.microsoft, desired, situation.now)
 }
@@ -233,6 +247,12 @@ fn region_pinned(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdi
     }
     if evidence::service(situation).is_true() {
         return not_asked("nobody says where the data is: attest DataLocation");
+    }
+    if let Some(region) = region::known(situation).value() {
+        let message = format!(
+            "the data will be in {region}, like that of Defender for Endpoint; it is pinned with the request to turn on, or on the first evidence"
+        );
+        return Verdict::unknown(Reason::Progressing, message);
     }
     if let Some(wished) = desired.region {
         return not_asked(&format!("{wished} is wished; it is pinned when the service is turned on"));
@@ -365,7 +385,7 @@ fn integrated(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
         .integrations
         .iter()
         .filter_map(|(name, wish)| {
-            let reading = evidence::link(situation, desired, name, wish.kind);
+            let reading = best::link(situation, desired, name, wish.kind);
             (reading.value() != Some(&wish.state)).then(|| match reading.value() {
                 Some(state) => format!("{name} is {state}, declared {}", wish.state),
                 None => format!("{name} is not known, declared {}", wish.state),

@@ -77,6 +77,15 @@ pub(super) fn plan_deprovision(situation: &Situation, desired: &Desired, plan: &
             return;
         }
     }
+    match evidence::service(situation).why() {
+        Some(Why::ReadFailed) if situation.subject.is_deleting => return plan.wait(Waiting::for_provider(situation)),
+        Some(Why::ReadFailed) => return ageing::plan_unreadable(situation, plan),
+        Some(Why::NotPermitted) if situation.memory.is_ready() || ageing::waits_for_person(situation) => {
+            return ageing::plan_unreadable(situation, plan);
+        }
+        Some(Why::NotPermitted) => return plan.wait(Waiting::for_provider(situation)),
+        Some(Why::NotAsked | Why::Ambiguous) | None => {}
+    }
     let hand_off = handoff::deprovision(situation, desired);
     plan.hand_over(Step { change: Change::Deprovision, by: StepActor::Person(hand_off), why });
 }

@@ -52,7 +52,12 @@ fn hand_over(situation: &Situation, desired: &Desired, (change, why): (Change, &
         Change::Enable { pins, .. } => *pins,
         _ => None,
     };
-    let hand_off = handoff::turn_on(situation, desired, pins);
+    let mut hand_off = handoff::turn_on(situation, desired, pins);
+    let microsoft = &situation.observed.microsoft;
+    let is_doubtful = eligibility::eligibility(microsoft, desired.experience).verdict.status == TriState::Unknown;
+    if microsoft.is_asked() && is_doubtful {
+        hand_off.instructions.push_str(" Whether the licences qualify is not known: see the condition Eligible.");
+    }
     plan.hand_over(Step { change, by: StepActor::Person(hand_off), why: why.to_owned() });
 }
 
@@ -82,7 +87,7 @@ fn close_gates(situation: &Situation, desired: &Desired, (outside, is_present): 
         Some(Unsettled::Forbidden(waiting)) => plan.wait(waiting),
         // Support answers that for a person, before anything is turned on.
         Some(Unsettled::LookFirst(because)) if situation.has_broker() => {
-            plan.ask(handoff::attest(desired, "DataLocation"), &because);
+            plan.ask(handoff::attest(situation, desired, "DataLocation"), &because);
         }
         Some(Unsettled::LookFirst(_)) | None => {}
     }

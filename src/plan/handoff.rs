@@ -4,6 +4,7 @@
 //! XDR* (2025), *Microsoft Defender for Identity integration* with Cloud App Security (2020).
 
 use super::desired::{Desired, DesiredLink};
+use super::evidence;
 use super::situation::Situation;
 use crate::api::PendingStep;
 use crate::tenant::{Experience, IntegrationType, LinkState, Region, Role};
@@ -115,7 +116,7 @@ fn request_region(situation: &Situation, desired: &Desired, region: Region) -> H
         roles: ASKS_SUPPORT.to_vec(),
         link: support_link(desired),
         instructions: format!(
-            "Do not open the security portal before support has confirmed: opening it may turn the service on in another region, for ever. Support request: \"Please provision {} for tenant {} with its data in {region}, before it is turned on.\"",
+            "{DO_NOT_OPEN} Support request: \"Please provision {} for tenant {} with its data in {region}, before it is turned on.\"",
             product(desired.experience),
             desired.tenant
         ),
@@ -126,6 +127,13 @@ fn request_region(situation: &Situation, desired: &Desired, region: Region) -> H
 /// Opt out.
 pub(super) fn opt_out(situation: &Situation, desired: &Desired) -> HandOff {
     let (step, verified_by) = (PendingStep::Disable, known_by(situation, SEEN_OFF, "ServiceOff"));
+    if must_not_open(situation, desired) {
+        let (product, tenant) = (product(desired.experience), desired.tenant);
+        let request = format!(
+            "Please turn {product} off for tenant {tenant} if it is on; the services that feed it stay as they are."
+        );
+        return ask_support(desired, step, &request, verified_by);
+    }
     if desired.experience.has_opt_out_switch() {
         let confirm = if desired.experience == Experience::WelcomePage { "save" } else { "apply" };
         return HandOff {
@@ -239,8 +247,35 @@ fn link_text(desired: &Desired, kind: IntegrationType, linked: bool) -> (Vec<Rol
     }
 }
 
+/// Whether even to look is an irreversible click: a region is wished, the service is not known to be on, and a visit to the
+/// portal may turn it on elsewhere.
+fn must_not_open(situation: &Situation, desired: &Desired) -> bool {
+    desired.region.is_some() && desired.experience.turns_on_by_visit() && !evidence::service(situation).is_true()
+}
+
+const DO_NOT_OPEN: &str = "Do not open the security portal before support has confirmed: opening it may turn the service on in another region, for ever.";
+
+/// Ask support what a look at the portal would tell.
+fn ask_support(desired: &Desired, step: PendingStep, request: &str, verified_by: String) -> HandOff {
+    HandOff {
+        step,
+        roles: ASKS_SUPPORT.to_vec(),
+        link: support_link(desired),
+        instructions: format!("{DO_NOT_OPEN} Support request: \"{request}\""),
+        verified_by,
+    }
+}
+
 /// Look at the tenant and write down what is seen.
-pub(super) fn attest(desired: &Desired, claim: &str) -> HandOff {
+pub(super) fn attest(situation: &Situation, desired: &Desired, claim: &str) -> HandOff {
+    if must_not_open(situation, desired) {
+        let (product, tenant) = (product(desired.experience), desired.tenant);
+        let request = format!(
+            "Is {product} on for tenant {tenant}, and where is its data and that of Defender for Endpoint? Please turn nothing on."
+        );
+        let verified_by = format!("an entry in spec.attestations with claim {claim}");
+        return ask_support(desired, PendingStep::Attest, &request, verified_by);
+    }
     let opens = if desired.experience.turns_on_by_visit() && claim.starts_with("Service") {
         "Mind that opening the portal of a tenant that is off may turn it on. "
     } else {

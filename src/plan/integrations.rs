@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use super::ageing;
+use super::best;
 use super::desired::{Desired, DesiredLink};
 use super::evidence;
 use super::handoff;
@@ -15,7 +17,7 @@ use super::region;
 use super::restraint;
 use super::situation::Situation;
 use super::step::{ArmRequest, BrokerCall, BrokerRequest, Change, Step, StepActor};
-use crate::api::{Actor, LinkReading, OperationParameters, Reason};
+use crate::api::{Actor, ConditionType, LinkReading, OperationParameters, Reason};
 use crate::tenant::{IntegrationType, LinkState, Region};
 
 /// A declared link by its name.
@@ -55,7 +57,13 @@ fn is_left_to_person(situation: &Situation, (name, wish): Named<'_>) -> bool {
 pub(super) fn plan_links(situation: &Situation, desired: &Desired, plan: &mut Plan) {
     for (name, wish) in &desired.integrations {
         let reading = evidence::link(situation, desired, name, wish.kind);
-        if reading.value() != Some(&wish.state) {
+        // Whose subscription it is matters also where the switch is as declared.
+        if let Some(waiting) = foreign(situation, desired, (name.as_str(), wish)) {
+            plan.wait(waiting);
+            continue;
+        }
+        // What could only not be read again stays as it was; a step follows from what is read in this pass alone.
+        if best::link(situation, desired, name, wish.kind).value() != Some(&wish.state) {
             plan_link(situation, desired, ((name.as_str(), wish), &reading), plan);
         }
     }
@@ -70,16 +78,16 @@ fn plan_link(
     let (name, wish) = named;
     let outside = changed_outside(situation, named, reading);
     let forbidden = unread(situation, named, reading)
-        .or_else(|| foreign(situation, desired, named))
         .or_else(|| misplaced(situation, desired, named))
         .or_else(|| restraint::contended(situation, name, outside));
     if let Some(waiting) = forbidden {
         return plan.wait(waiting);
     }
-    if reading.why() == Some(Why::Ambiguous) {
+    let seen = links::state(&situation.observed.microsoft, name);
+    if reading.why() == Some(Why::Ambiguous) || seen.why() == Some(Why::Ambiguous) {
         let because =
             format!("whether integration {name} is linked can be read two ways, and nothing is written on doubt");
-        return plan.ask(handoff::attest(desired, claim(wish.state)), &because);
+        return plan.ask(handoff::attest(situation, desired, claim(wish.state)), &because);
     }
     let (name_owned, kind) = (name.to_owned(), wish.kind);
     let change = match wish.state {
@@ -137,7 +145,15 @@ fn broker_request(desired: &Desired, wish: &DesiredLink) -> BrokerRequest {
 fn unread(situation: &Situation, (name, wish): Named<'_>, reading: &Reading<LinkState>) -> Option<Waiting> {
     let owner = links::asked(&situation.observed.microsoft, name)
         .map_or(Why::NotAsked, |link| link.owner.why().unwrap_or(Why::NotAsked));
+    if wish.target.is_some() && links::is_left_for_later(&situation.observed.microsoft, name, wish.kind) {
+        let message = format!("integration {name} is read at one of the next looks");
+        return Some(Waiting::later(Reason::ProviderUnavailable, message));
+    }
     match reading.why().filter(|why| why.may_pass()).unwrap_or(owner) {
+        Why::ReadFailed if ageing::has_aged_of(situation, ConditionType::Integrated) => {
+            let waiting = Waiting::for_provider(situation);
+            Some(Waiting::for_person(waiting.reason, waiting.message))
+        }
         Why::ReadFailed => Some(Waiting::for_provider(situation)),
         Why::NotPermitted => Some(Waiting::for_person(
             Reason::PermissionDenied,

@@ -26,6 +26,11 @@ fn not_asked(microsoft: &Microsoft) -> Why {
     }
 }
 
+/// Whether the switch was not read in this look, though it can be: only so many are read in one.
+pub(super) fn is_left_for_later(microsoft: &Microsoft, name: &str, kind: IntegrationType) -> bool {
+    microsoft.is_asked() && !kind.is_changed_by_broker() && asked(microsoft, name).is_none()
+}
+
 fn shown(answer: &LinkAnswer) -> Option<LinkState> {
     let spelt = |text: &str| text.trim().to_ascii_lowercase();
     match answer {
@@ -61,7 +66,9 @@ pub(super) fn effective(microsoft: &Microsoft, name: &str, kind: IntegrationType
         IntegrationType::EndpointIntune => match microsoft.links.get(name).map(|link| &link.answer) {
             Some(Reading::Known { value: LinkAnswer::Partner(state), source }) => {
                 let value = state.trim().eq_ignore_ascii_case("enabled");
-                Reading::Known { value, source: *source }
+                // What is not documented says nothing of that either.
+                let is_documented = shown(&LinkAnswer::Partner(state.clone())).is_some();
+                if is_documented { Reading::Known { value, source: *source } } else { Reading::unknown(Why::Ambiguous) }
             }
             Some(Reading::Unknown { why }) => Reading::unknown(*why),
             _ => Reading::unknown(Why::NotAsked),

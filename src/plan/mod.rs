@@ -25,6 +25,7 @@ pub mod memory;
 pub mod microsoft;
 pub mod observed;
 mod operation;
+mod outliving;
 pub mod ownership;
 pub mod pace;
 pub mod planned;

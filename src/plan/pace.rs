@@ -12,7 +12,7 @@ use super::operation;
 use super::planned::{Plan, Until};
 use super::situation::{Permit, Situation};
 use super::step::Outcome;
-use crate::api::Reason;
+use crate::api::{ConditionType, Reason};
 
 /// How often a duplicate looks whether the other resource is still there; it asks nobody but the local store.
 const DUPLICATE: SignedDuration = SignedDuration::from_secs(30);
@@ -22,8 +22,9 @@ const HELD: SignedDuration = SignedDuration::from_secs(30);
 const HAND_OFF: SignedDuration = SignedDuration::from_mins(2);
 /// How long a hand-off is fresh.
 const FRESH: SignedDuration = SignedDuration::from_hours(2);
-/// A resource that only a person can mend costs at most one call in this time: twelve an hour.
-const CALL: SignedDuration = SignedDuration::from_mins(5);
+/// A resource that only a person can mend costs at most so many calls in any hour; the longest delay after a failure, five
+/// minutes unless the administrator says otherwise, is the time of one.
+const CALLS_OF_AN_HOUR: i32 = 12;
 /// The most calls of one look through Microsoft's own APIs, the token's included.
 const CALLS_OF_A_LOOK: i32 = 9;
 /// Nothing is looked at more often than this.
@@ -52,8 +53,8 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
     } else if waits_for(Reason::ProviderRejected) {
         later(wrong(situation), jitter)
     } else if is_fresh_hand_off(situation, plan) {
-        spread(HAND_OFF, jitter)
-    } else if first_is_wrong(plan) {
+        spread(situation.resync(desired).min(HAND_OFF), jitter)
+    } else if first_is_wrong(situation, plan) {
         later(situation.resync(desired).max(allowed(situation)), jitter)
     } else {
         spread(situation.resync(desired), jitter)
@@ -70,7 +71,11 @@ fn failure(situation: &Situation) -> Option<&Failure> {
 }
 
 /// Whether what is declared, or what it needs, is wrong: only a person can mend it.
-fn first_is_wrong(plan: &Plan) -> bool {
+fn first_is_wrong(situation: &Situation, plan: &Plan) -> bool {
+    if plan.verdict_stands {
+        let stalled = situation.memory.condition(ConditionType::Stalled).and_then(|stalled| stalled.reason);
+        return stalled.is_some_and(|reason| reason != Reason::ActionRequired);
+    }
     let first = plan.waiting.iter().min_by_key(|waiting| waiting.reason);
     first.is_some_and(|waiting| waiting.until == Until::Person && waiting.reason != Reason::ActionRequired)
 }
@@ -83,7 +88,10 @@ fn allowed(situation: &Situation) -> SignedDuration {
         Access::Granted => CALLS_OF_A_LOOK,
     };
     let broker = i32::from(situation.has_broker());
-    CALL.saturating_mul(microsoft + broker)
+    // Whole looks: two of seven calls, fifty minutes apart, would fall into one hour.
+    let looks = CALLS_OF_AN_HOUR.checked_div(microsoft + broker).unwrap_or(CALLS_OF_AN_HOUR).max(1);
+    let (_, one_call) = situation.capabilities.retry;
+    one_call.saturating_mul(CALLS_OF_AN_HOUR.checked_div(looks).unwrap_or(CALLS_OF_AN_HOUR))
 }
 
 /// How long to leave alone what a person has to mend.

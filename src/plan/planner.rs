@@ -12,6 +12,7 @@ use super::evidence;
 use super::handoff;
 use super::integrations;
 use super::operation;
+use super::outliving;
 use super::planned::{Plan, Waiting};
 use super::reading::{Reading, Why};
 use super::region;
@@ -23,6 +24,14 @@ use crate::api::{DeletionPolicy, DesiredState, FINALIZER, ManagementPolicy, Oper
 
 /// Plans. Planning again after the same readings gives the same plan.
 pub fn plan(situation: &Situation) -> Plan {
+    let plan = plan_afresh(situation);
+    if outliving::outlives(situation, &plan) {
+        return Plan { verdict_stands: true, ..Plan::default() };
+    }
+    plan
+}
+
+fn plan_afresh(situation: &Situation) -> Plan {
     let mut plan = Plan::default();
     let desired = match &situation.desired {
         Ok(desired) => desired,
@@ -97,7 +106,7 @@ fn plan_running(situation: &Situation, desired: &Desired, plan: &mut Plan) {
     plan.drift.extend(region::contradicted_pin(situation, desired));
     if region::unknown_though_declared(situation, desired) {
         let because = "the spec declares a region and nobody knows where the data is";
-        plan.ask(handoff::attest(desired, "DataLocation"), because);
+        plan.ask(handoff::attest(situation, desired, "DataLocation"), because);
     }
     plan.drift.extend(stale_claim(situation));
     integrations::plan_links(situation, desired, plan);
@@ -151,7 +160,7 @@ fn plan_unknown(situation: &Situation, desired: &Desired, why: Why, plan: &mut P
         Why::NotAsked if is_tried_again(situation, desired) => enablement::turn_on(situation, desired, plan),
         Why::NotAsked if best::lapsed(situation, desired) => {
             plan.ask(
-                handoff::attest(desired, claim_for(desired.state)),
+                handoff::attest(situation, desired, claim_for(desired.state)),
                 "the attestation that this rested on has lapsed",
             );
         }
@@ -160,7 +169,7 @@ fn plan_unknown(situation: &Situation, desired: &Desired, why: Why, plan: &mut P
         }
         Why::Ambiguous if attestation::service(desired, situation.now).why() == Some(Why::Ambiguous) => {
             plan.ask(
-                handoff::attest(desired, claim_for(desired.state)),
+                handoff::attest(situation, desired, claim_for(desired.state)),
                 "live attestations contradict each other: keep the one that is true",
             );
         }

@@ -38,6 +38,9 @@ pub(super) fn of_endpoint(microsoft: &Microsoft, desired: &Desired) -> Reading<R
     if microsoft.observation_owner.value().is_some_and(|owner| *owner != desired.tenant) {
         return Reading::unknown(Why::NotAsked);
     }
+    if let Some(why) = microsoft.observation_owner.why().filter(|why| why.may_pass()) {
+        return Reading::unknown(why);
+    }
     let place = match &microsoft.endpoint_location {
         Reading::Known { value, .. } => value,
         Reading::Unknown { why } => return Reading::unknown(*why),

@@ -1,7 +1,7 @@
 //! Finalizers: whether a resource is held when it is deleted, and whether a deleted one may go.
 
+use super::access;
 use super::desired::Desired;
-use super::microsoft::Access;
 use super::planned::Plan;
 use super::situation::{Permit, Situation};
 use crate::api::{DeletionPolicy, FINALIZER, ManagementPolicy};
@@ -40,6 +40,9 @@ fn hold_living(situation: &Situation, desired: &Desired, is_held: bool) -> Hold 
         return Hold::Keep;
     }
     let owns = situation.is_permitted() && desired.management == ManagementPolicy::Manage;
+    if is_held && is_unproved_for_now(situation) && desired.deletion == DeletionPolicy::Deprovision {
+        return Hold::Keep;
+    }
     match (desired.deletion == DeletionPolicy::Deprovision && owns, is_held) {
         (true, false) => Hold::Add,
         (false, true) => Hold::Release { warning: None },
@@ -57,8 +60,7 @@ fn hold_deleted(situation: &Situation, desired: &Desired, plan: &Plan) -> Hold {
     match situation.permit {
         Permit::Granted { .. } => {}
         Permit::NotAllowed if situation.is_permitted() => {}
-        // Whether its own credentials permit it could not be tried.
-        Permit::NotAllowed if matches!(situation.observed.microsoft.access, Access::Failed(_)) => return Hold::Keep,
+        Permit::NotAllowed if is_unproved_for_now(situation) => return Hold::Keep,
         Permit::NotAllowed => {
             return release("the namespace may not manage the tenant, which is left as it is".to_owned());
         }
@@ -70,6 +72,11 @@ fn hold_deleted(situation: &Situation, desired: &Desired, plan: &Plan) -> Hold {
         return Hold::Release { warning: None };
     }
     Hold::Keep
+}
+
+/// Whether its own credentials permit the resource could only not be found out just now.
+fn is_unproved_for_now(situation: &Situation) -> bool {
+    situation.permit == Permit::NotAllowed && access::is_unread(situation)
 }
 
 fn release(warning: String) -> Hold {

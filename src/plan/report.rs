@@ -11,6 +11,7 @@ use super::handoff::HandOff;
 use super::integrations;
 use super::links;
 use super::memory::Memory;
+use super::microsoft::Microsoft;
 use super::operation;
 use super::planned::Plan;
 use super::reading::{Reading, Source, Why};
@@ -293,14 +294,16 @@ fn services_of(situation: &Situation) -> Vec<ServiceStatus> {
                     kept.map(|kept| kept.licensed),
                     licensed.get(name).copied().unwrap_or_default(),
                 ),
-                reporting: stands(
-                    microsoft.newest_rows.why().is_some_and(Why::may_pass),
-                    kept.map(|kept| kept.reporting),
-                    links::tri(&reporting),
-                ),
+                reporting: stands(is_unread(microsoft, *name), kept.map(|kept| kept.reporting), links::tri(&reporting)),
             }
         })
         .collect()
+}
+
+/// Whether it could only not be read again whether data of the service arrives.
+fn is_unread(microsoft: &Microsoft, service: Service) -> bool {
+    let identity = microsoft.identity.why().filter(|_| service == Service::Identity);
+    [microsoft.newest_rows.why(), identity].into_iter().flatten().any(Why::may_pass)
 }
 
 fn links_of(situation: &Situation) -> Vec<IntegrationStatus> {
@@ -309,7 +312,7 @@ fn links_of(situation: &Situation) -> Vec<IntegrationStatus> {
         .integrations
         .iter()
         .map(|(name, wish)| {
-            let reading = evidence::link(situation, desired, name, wish.kind);
+            let reading = best::link(situation, desired, name, wish.kind);
             let stored = situation.memory.integration(name);
             let state = match reading.value() {
                 Some(LinkState::Linked) => LinkReading::Linked,

@@ -8,13 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::forecast::Forecast;
 use super::resource;
-use crate::api::{GROUP, KIND, ThreatProtectionTenant, VERSION};
+use crate::api::{GROUP, KIND, PLAN_MANAGER, ThreatProtectionTenant, VERSION};
 use crate::config::{Config, ConfigErrors};
 use crate::controller::{self, ClusterError, Guarded, ReconcileError, Settings, now, preview};
 use crate::remote::broker::{Broker, BrokerSetupError};
 
-/// Who applies in the dry run, where nobody has applied the resource before.
-const MANAGER: &str = "threatprotection.dev-plan";
 /// What a manifest may say of itself; the rest of its metadata is the server's.
 const OF_THE_USER: [&str; 5] = ["name", "namespace", "labels", "annotations", "finalizers"];
 
@@ -139,7 +137,7 @@ async fn dry_run(client: &Client, namespace: &str, manifest: Value) -> Result<Gu
     let answer = match current.as_ref().map(|current| (current, applier(current))) {
         Some((current, None)) => replaced(&api, current, &declared).await,
         Some((_, Some(manager))) => applied(&api, &manager, &declared).await,
-        None => applied(&api, MANAGER, &declared).await,
+        None => applied(&api, PLAN_MANAGER, &declared).await,
     };
     let mut stored = answer.map_err(|error| refused(namespace, &name, error))?;
     // What would be created has no version yet, and nobody compares it here.
@@ -176,7 +174,7 @@ async fn replaced(
     for (name, value) in annotations.into_iter().flatten() {
         wanted.annotations_mut().insert(name.clone(), value.as_str().unwrap_or_default().to_owned());
     }
-    let params = PostParams { dry_run: true, field_manager: Some(MANAGER.to_owned()) };
+    let params = PostParams { dry_run: true, field_manager: Some(PLAN_MANAGER.to_owned()) };
     api.replace(resource::name(declared), &params, &wanted).await
 }
 

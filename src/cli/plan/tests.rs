@@ -61,7 +61,7 @@ microsoft:
     - { skuPartNumber: X, skuId: 06EBC4EE-1BB5-47DD-8120-11324BC54E06, capabilityStatus: Warning, servicePlans: [{ servicePlanId: bf28f719-7844-4079-9c78-c1307898e192 }] }
   roleAssignments: { SecurityAdministrator: { assigned: [{ principal: Group, members: 3 }], eligible: NoPremiumLicence } }
   hunting: { status: 200, tables: [Endpoint] }
-  incidents: { unknown: ReadFailed }
+  incidents: { unknown: NotAsked }
   newestRows: { Endpoint: 2026-06-15T11:00:00Z }
   links: { identity-data: { partnerState: enabled } }
 ";

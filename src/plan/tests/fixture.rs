@@ -3,9 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::api::{ConditionType, Reason, ThreatProtectionTenantSpec, ThreatProtectionTenantStatus, TriState};
+pub(super) use super::eyes::{TENANT, failure, noon};
+use super::eyes::{seen_off, seen_on, switch, turned_off, turned_on};
+use crate::api::{
+    ConditionType, DesiredState, Reason, ThreatProtectionTenantSpec, ThreatProtectionTenantStatus, TriState,
+};
 use crate::plan::desired::Desired;
 use crate::plan::memory::Memory;
+use crate::plan::microsoft::Microsoft;
 use crate::plan::observed::{Instance, InstanceParameters, Observed, Progress};
 use crate::plan::planned::Plan;
 use crate::plan::planner::plan;
@@ -15,12 +20,7 @@ use crate::plan::report::report;
 use crate::plan::situation::{Capabilities, Permit, Recent, Situation, Subject};
 use crate::plan::step::{Outcome, Step};
 
-pub(super) const TENANT: &str = "8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11";
-
-/// Noon of a day in the middle of a year.
-pub(super) fn noon() -> Timestamp {
-    "2026-06-15T12:00:00Z".parse().unwrap()
-}
+const CLIENT: &str = "4f0c0000-0000-4000-8000-000000000001";
 
 /// One resource over time. Each pass looks, plans, writes, acts with a given outcome, and writes again.
 #[derive(Clone, Debug)]
@@ -68,8 +68,28 @@ impl World {
 
     pub(super) fn without_broker(mut self) -> Self {
         self.capabilities.has_broker = false;
-        self.observed = Observed::nothing();
+        self.observed = Observed { microsoft: self.observed.microsoft, ..Observed::nothing() };
         self
+    }
+
+    /// Credentials are declared, and Microsoft's own APIs answer this from now on.
+    pub(super) fn sees(mut self, microsoft: Microsoft) -> Self {
+        let secret = json!({"clientId": CLIENT, "secretRef": {"name": "contoso-reader", "key": "clientSecret"}});
+        merge(&mut self.spec, json!({"credentials": {"type": "ClientSecret", "clientSecret": secret}}));
+        self.observed.microsoft = microsoft;
+        self
+    }
+
+    pub(super) fn sees_on(self) -> Self {
+        self.sees(seen_on())
+    }
+
+    pub(super) fn sees_off(self) -> Self {
+        self.sees(seen_off())
+    }
+
+    pub(super) fn microsoft(&mut self) -> &mut Microsoft {
+        &mut self.observed.microsoft
     }
 
     /// The broker shows this instance from now on.
@@ -227,10 +247,19 @@ pub(super) fn present(parameters: &Value) -> Instance {
     }
 }
 
-/// What a broker shows after it did what a step asks for.
-fn obey(observed: &Observed, step: &Step) -> Observed {
+/// What a broker, or Azure Resource Manager, shows after it did what a step asks for.
+pub(super) fn obey(observed: &Observed, step: &Step) -> Observed {
     use crate::plan::step::{BrokerCall, StepActor};
-    let StepActor::Broker(request) = &step.by else { return observed.clone() };
+    let request = match &step.by {
+        StepActor::Broker(request) => request,
+        StepActor::Arm(request) => {
+            let mut observed = observed.clone();
+            let link = observed.microsoft.links.get_mut(&request.name).expect("a link that was asked for");
+            link.answer = Reading::observed(switch(request.kind, request.state));
+            return observed;
+        }
+        StepActor::Person(_) | StepActor::Nobody => return observed.clone(),
+    };
     let mut shown = match observed.instance.value() {
         Some(Instance::Present { parameters: Some(parameters) }) => parameters.clone(),
         _ => InstanceParameters { tenant: Some(request.tenant), ..InstanceParameters::default() },
@@ -242,7 +271,16 @@ fn obey(observed: &Observed, step: &Step) -> Observed {
         BrokerCall::Deprovision => Instance::Absent,
         BrokerCall::Provision | BrokerCall::Update => Instance::Present { parameters: Some(shown) },
     };
-    Observed { instance: Reading::claimed(instance), failure: None, progress: None, ..observed.clone() }
+    let mut observed =
+        Observed { instance: Reading::claimed(instance), failure: None, progress: None, ..observed.clone() };
+    if observed.microsoft.is_asked() {
+        match (request.call, request.parameters.state) {
+            (BrokerCall::Deprovision, _) | (_, Some(DesiredState::Disabled)) => turned_off(&mut observed.microsoft),
+            (_, Some(DesiredState::Enabled)) => turned_on(&mut observed.microsoft),
+            _ => {}
+        }
+    }
+    observed
 }
 
 trait ParseRegion {
@@ -261,15 +299,6 @@ pub(super) fn unreadable(class: crate::plan::failure::ErrorClass, reason: Reason
         instance: Reading::unknown(Why::ReadFailed),
         failure: Some(failure(class, reason)),
         ..Observed::nothing()
-    }
-}
-
-pub(super) fn failure(class: crate::plan::failure::ErrorClass, reason: Reason) -> crate::plan::failure::Failure {
-    crate::plan::failure::Failure {
-        class,
-        reason,
-        message: "the broker did not answer".into(),
-        request_id: Some("r-1".into()),
     }
 }
 

@@ -1,0 +1,49 @@
+//! Whether the last verdict stands although something that it rests on could not be read again: a failed read writes nothing
+//! while there is nothing to do.
+
+use super::ageing;
+use super::best;
+use super::evidence;
+use super::planned::Plan;
+use super::reading::Reading;
+use super::situation::Situation;
+use super::step::StepActor;
+use crate::api::{ConditionType, Reason};
+
+/// Whether the stored verdict outlives this pass: something beside the service that it rests on could only not be read
+/// again, and there is nothing to do. What is known to be otherwise ends it at once, and so do three resyncs.
+pub(super) fn outlives(situation: &Situation, plan: &Plan) -> bool {
+    let Some(ready) = situation.memory.condition(ConditionType::Ready) else { return false };
+    let is_settled = situation.memory.is_ready() || ageing::waits_for_person(situation);
+    let is_asked_for = situation.spec_changed() || situation.reconcile_requested() || situation.subject.is_deleting;
+    let acts = plan.steps.iter().any(|step| matches!(step.by, StepActor::Broker(_) | StepActor::Arm(_)));
+    let is_news = plan
+        .waiting
+        .iter()
+        .any(|waiting| waiting.reason < Reason::PermissionDenied && ready.reason != Some(waiting.reason));
+    if !is_settled || is_asked_for || acts || is_news || has_turned(situation) {
+        return false;
+    }
+    let was_known = |kind: ConditionType| {
+        let stored = situation.memory.condition(kind).and_then(|stored| stored.reason);
+        !matches!(stored, Some(Reason::NotAsked | Reason::NotPermitted | Reason::ReadFailed | Reason::PermissionDenied))
+    };
+    let matters = |kind: ConditionType| match kind {
+        ConditionType::CredentialsReady | ConditionType::RegionPinned | ConditionType::Integrated => true,
+        ConditionType::Eligible => !best::service(situation).is_true(),
+        ConditionType::Authorized => plan.hand_offs().next().is_some(),
+        _ => false,
+    };
+    ageing::unread(situation)
+        .into_iter()
+        .any(|kind| matters(kind) && was_known(kind) && !ageing::has_aged_of(situation, kind))
+}
+
+/// Whether the service is known to be otherwise than it was, or is not known any more and no other look will tell.
+fn has_turned(situation: &Situation) -> bool {
+    let remembered = situation.memory.service().map(|(is_on, _)| is_on);
+    match evidence::service(situation) {
+        Reading::Known { value, .. } => remembered != Some(value),
+        Reading::Unknown { why } => !why.may_pass() && remembered.is_some(),
+    }
+}
