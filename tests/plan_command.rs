@@ -133,7 +133,11 @@ async fn a_file_is_planned_as_it_would_be_stored_and_nothing_is_written() {
     stage.simulator.seed(TENANT, json!({"services": ["Endpoint"]})).await.unwrap();
     let output = online.plan_file(&json!({"dataLocation": {"region": "EU"}}));
     assert_eq!(code(&output), 2, "{}", said(&output));
-    assert!(said(&output).contains("!! CANNOT BE UNDONE: the data of this tenant will be in EU for ever"), "{}", said(&output));
+    assert!(
+        said(&output).contains("!! CANNOT BE UNDONE: the data of this tenant will be in EU for ever"),
+        "{}",
+        said(&output)
+    );
     assert_eq!(stage.read("contoso").await, Value::Null, "a dry run creates nothing");
 
     let applied = stage.apply("contoso", json!({"tenantId": TENANT, "dataLocation": {"region": "EU"}})).await.unwrap();

@@ -146,3 +146,17 @@ fn text_of_the_directory_is_stripped_of_control_and_format_characters() {
     let shown = world.status.unwrap().tenant.unwrap().display_name.unwrap();
     assert!(shown.starts_with("Contoso") && shown.chars().count() <= 256, "{shown}");
 }
+
+/// A broker that has no instance is no reason to turn on, for ever, what may be on already.
+#[test]
+fn contradicting_signals_outweigh_a_broker_that_says_off() {
+    let mixed = Microsoft { identity: Reading::observed(Answer::Answers), ..seen_off() };
+    let mut world = World::new(json!({})).sees(mixed);
+    world.pass();
+    world.assert_stalled(Reason::ActionRequired);
+    assert!(world.sent.is_empty(), "nothing is sent on doubt");
+    let attested = json!({"attestations": [attestation("ServiceOff", json!({}))]});
+    world.edit(attested);
+    world.pass();
+    assert_eq!(call(&world, 0), BrokerCall::Provision, "a person's word settles it");
+}
