@@ -466,6 +466,10 @@ fn in_sync(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict {
     if best::service(situation).value().is_none() {
         return Verdict::unknown(Reason::NotAsked, "the state of the tenant is not known");
     }
+    // A failed read is not a difference.
+    if plan.steps.is_empty() && first(plan).is_some_and(|waiting| is_blind(situation, waiting)) {
+        return Verdict::unknown(Reason::ReadFailed, "the state of the tenant could not be read again");
+    }
     let reason = first(plan)
         .map(|waiting| waiting.reason)
         .or_else(|| plan.steps.first().map(|step| progress_reason(step.change.name())));
