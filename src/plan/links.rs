@@ -56,7 +56,7 @@ pub(super) fn effective(microsoft: &Microsoft, name: &str, kind: IntegrationType
     match kind {
         // Cloud Apps sign-ins are in the same table; only on-premises rows are counted.
         IntegrationType::IdentityCloudApps => {
-            microsoft.newest_rows.clone().map(|rows| rows.contains_key(&Service::Identity))
+            microsoft.newest_rows.as_ref().map(|rows| rows.contains_key(&Service::Identity))
         }
         IntegrationType::EndpointIntune => match microsoft.links.get(name).map(|link| &link.answer) {
             Some(Reading::Known { value: LinkAnswer::Partner(state), source }) => {

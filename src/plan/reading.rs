@@ -98,6 +98,14 @@ impl<T> Reading<T> {
         }
     }
 
+    /// The same reading, without taking or copying the value.
+    pub const fn as_ref(&self) -> Reading<&T> {
+        match self {
+            Self::Known { value, source } => Reading::Known { value, source: *source },
+            Self::Unknown { why } => Reading::Unknown { why: *why },
+        }
+    }
+
     /// The same reading of something derived from the value.
     pub fn map<U>(self, derive: impl FnOnce(T) -> U) -> Reading<U> {
         match self {

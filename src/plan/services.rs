@@ -24,7 +24,7 @@ pub(super) fn reporting(microsoft: &Microsoft, service: Service, now: Timestamp)
     }
     microsoft
         .newest_rows
-        .clone()
+        .as_ref()
         .map(|rows| rows.get(&service).is_some_and(|newest| now.duration_since(*newest) <= RECENT))
 }
 

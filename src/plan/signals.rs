@@ -38,14 +38,14 @@ pub(super) fn lacking(microsoft: &Microsoft) -> Vec<Permission> {
 
 /// Whether hunting answers with the table of a Defender product.
 fn hunts(microsoft: &Microsoft) -> Reading<bool> {
-    microsoft.hunting.clone().map(|hunting| match hunting {
+    microsoft.hunting.as_ref().map(|hunting| match hunting {
         Hunting::Answers { tables } => !tables.is_empty(),
         Hunting::Refuses => false,
     })
 }
 
 fn answers(reading: &Reading<Answer>) -> Reading<bool> {
-    reading.clone().map(|answer| answer == Answer::Answers)
+    reading.as_ref().map(|answer| *answer == Answer::Answers)
 }
 
 /// The reason that stands first: a failed read may pass, a missing permission can be granted.
