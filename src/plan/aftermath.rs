@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::desired::DesiredLink;
 use super::evidence;
 use super::failure::ErrorClass;
 use super::observed::Observed;
@@ -138,6 +139,13 @@ impl Situation {
         recent
     }
 
+    /// Why a declared link could not be read, if one could not.
+    fn unread_link(&self) -> Option<Why> {
+        let Ok(desired) = &self.desired else { return None };
+        let why = |(name, wish): (&String, &DesiredLink)| evidence::link(self, desired, name, wish.kind).why();
+        desired.integrations.iter().filter_map(why).find(|why| why.may_pass())
+    }
+
     /// Since when what a condition rests on could not be read.
     fn unread_since(&self) -> BTreeMap<ConditionType, Timestamp> {
         let microsoft = &self.observed.microsoft;
@@ -146,6 +154,7 @@ impl Situation {
             (ConditionType::Eligible, microsoft.skus.why()),
             (ConditionType::Authorized, roles.flatten().find(|why| why.may_pass())),
             (ConditionType::ServicesReporting, microsoft.newest_rows.why()),
+            (ConditionType::Integrated, self.unread_link()),
         ];
         let since = |kind| self.recent.unread_since.get(&kind).copied().unwrap_or(self.now);
         unread

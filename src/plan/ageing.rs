@@ -23,6 +23,15 @@ pub(super) fn waits_for_person(situation: &Situation) -> bool {
     situation.memory.condition(ConditionType::Stalled).is_some()
 }
 
+/// A link could not be read: after three resyncs only a person can help.
+pub(super) fn of_links(situation: &Situation) -> Waiting {
+    let waiting = Waiting::for_provider(situation);
+    if has_aged_of(situation, ConditionType::Integrated) {
+        return Waiting::for_person(waiting.reason, waiting.message);
+    }
+    waiting
+}
+
 /// Reasons that say that the state of the tenant could not be read.
 pub(super) const fn is_unreadable(reason: Reason) -> bool {
     matches!(reason, Reason::ProviderUnavailable | Reason::Throttled | Reason::PermissionDenied)

@@ -6,10 +6,12 @@ use super::attestation;
 use super::deprovision;
 use super::desired::Desired;
 use super::evidence;
+use super::links;
 use super::reading::{Reading, Source, Why};
 use super::signals;
 use super::situation::Situation;
-use crate::api::{ConditionType, DesiredState, Reason};
+use crate::api::{ConditionType, DesiredState, LinkReading, Reason};
+use crate::tenant::{IntegrationType, LinkState};
 
 /// The best known reading of the service.
 pub(super) fn service(situation: &Situation) -> Reading<bool> {
@@ -57,6 +59,22 @@ pub(super) fn lapsed(situation: &Situation, desired: &Desired) -> bool {
         .is_some_and(|service| service.reason == Some(Reason::AttestationExpired));
     let expired = !situation.has_broker() && attestation::lapsed_service(desired, situation.now).is_some();
     remembered || reported || expired
+}
+
+/// The best known reading of a link: what could not be read again, or whose turn to be read has not come, stands for three
+/// resyncs as it was last seen or claimed.
+pub(super) fn link(situation: &Situation, desired: &Desired, name: &str, kind: IntegrationType) -> Reading<LinkState> {
+    let fresh = evidence::link(situation, desired, name, kind);
+    let is_unread = fresh.why().is_some_and(Why::may_pass) || links::awaits_its_turn(situation, name, kind);
+    if fresh.value().is_some() || !is_unread || ageing::has_aged_of(situation, ConditionType::Integrated) {
+        return fresh;
+    }
+    match situation.memory.integration(name).map(|stored| (stored.state, stored.source)) {
+        Some((_, Some(Source::Attested) | None)) | None => fresh,
+        Some((LinkReading::Linked, Some(source))) => Reading::Known { value: LinkState::Linked, source },
+        Some((LinkReading::Unlinked, Some(source))) => Reading::Known { value: LinkState::Unlinked, source },
+        Some((LinkReading::Unknown, _)) => fresh,
+    }
 }
 
 /// On whose word, as people read it.

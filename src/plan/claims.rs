@@ -124,7 +124,9 @@ fn remembered_instance(situation: &Situation) -> Reading<bool> {
         .condition(ConditionType::ServiceOn)
         .is_some_and(|service| service.reason == Some(Reason::Deprovisioned));
     match situation.memory.service() {
-        Some((_, Source::Claimed)) => Reading::claimed(!gone),
+        // Whoever saw it go: asking a broker that shows nothing to remove it once more would never end.
+        Some(_) if gone => Reading::claimed(false),
+        Some((_, Source::Claimed)) => Reading::claimed(true),
         _ => Reading::unknown(Why::NotAsked),
     }
 }

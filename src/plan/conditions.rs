@@ -66,7 +66,8 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
         || best::service(situation).value().is_some();
     let state = if is_known { TriState::False } else { TriState::Unknown };
     if let Some(waiting) = first(plan) {
-        let state = if is_blind(situation, waiting) { TriState::Unknown } else { state };
+        let is_blind = is_blind(situation, waiting) || is_blind_to_links(situation, plan);
+        let state = if is_blind { TriState::Unknown } else { state };
         return Verdict::new(state, waiting.reason, waiting.message.clone());
     }
     if let Some(step) = plan.steps.first() {
@@ -108,6 +109,14 @@ fn is_blind(situation: &Situation, waiting: &Waiting) -> bool {
     let is_of_sight = ageing::is_unreadable(waiting.reason)
         || matches!(waiting.reason, Reason::CredentialsMissing | Reason::CredentialsInvalid);
     is_of_sight && waiting.until == Until::Person && evidence::service(situation).value().is_none()
+}
+
+/// Whether all that is open about a service that is on is a link that could not be read.
+fn is_blind_to_links(situation: &Situation, plan: &Plan) -> bool {
+    let Ok(desired) = &situation.desired else { return false };
+    let is_running = desired.state == DesiredState::Enabled && evidence::service(situation).is_true();
+    let is_all = plan.steps.is_empty() && plan.waiting.iter().all(|waiting| ageing::is_unreadable(waiting.reason));
+    is_running && is_all && is_link_unread(situation, desired)
 }
 
 fn situation_region(situation: &Situation) -> Option<String> {
@@ -356,11 +365,13 @@ fn integrated(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
     if service.value().is_none() {
         return Verdict::unknown(Reason::NotAsked, "whether the service is on is not known");
     }
+    let mut is_any_known = false;
     let open: Vec<_> = desired
         .integrations
         .iter()
         .filter_map(|(name, wish)| {
-            let reading = evidence::link(situation, desired, name, wish.kind);
+            let reading = best::link(situation, desired, name, wish.kind);
+            is_any_known |= reading.value().is_some_and(|state| *state != wish.state);
             (reading.value() != Some(&wish.state)).then(|| match reading.value() {
                 Some(state) => format!("{name} is {state}, declared {}", wish.state),
                 None => format!("{name} is not known, declared {}", wish.state),
@@ -378,7 +389,16 @@ fn integrated(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
         return Verdict::unknown(Reason::AttestationExpired, message);
     }
     let reason = first(plan).map_or(Reason::Linking, |waiting| waiting.reason);
-    Verdict::not(reason, open.join("; "))
+    let status = if is_any_known || !is_link_unread(situation, desired) { TriState::False } else { TriState::Unknown };
+    Verdict::new(status, reason, open.join("; "))
+}
+
+/// Whether a declared link could not be read, and nothing that stands for it is remembered.
+fn is_link_unread(situation: &Situation, desired: &Desired) -> bool {
+    desired.integrations.iter().any(|(name, wish)| {
+        let why = best::link(situation, desired, name, wish.kind).why();
+        why.is_some_and(Why::may_pass)
+    })
 }
 
 /// An integration that is known no more, because the word that it rested on has lapsed.

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use super::ageing;
+use super::best;
 use super::desired::{Desired, DesiredLink};
 use super::evidence;
 use super::handoff;
@@ -54,8 +56,8 @@ fn is_left_to_person(situation: &Situation, (name, wish): Named<'_>) -> bool {
 /// The links that are not as declared, of a service that is on.
 pub(super) fn plan_links(situation: &Situation, desired: &Desired, plan: &mut Plan) {
     for (name, wish) in &desired.integrations {
-        let reading = evidence::link(situation, desired, name, wish.kind);
-        if reading.value() != Some(&wish.state) {
+        if best::link(situation, desired, name, wish.kind).value() != Some(&wish.state) {
+            let reading = evidence::link(situation, desired, name, wish.kind);
             plan_link(situation, desired, ((name.as_str(), wish), &reading), plan);
         }
     }
@@ -135,15 +137,23 @@ fn broker_request(desired: &Desired, wish: &DesiredLink) -> BrokerRequest {
 
 /// The switch, or the subscription that it belongs to, could not be read: nothing is written on doubt.
 fn unread(situation: &Situation, (name, wish): Named<'_>, reading: &Reading<LinkState>) -> Option<Waiting> {
-    let owner = links::asked(&situation.observed.microsoft, name)
-        .map_or(Why::NotAsked, |link| link.owner.why().unwrap_or(Why::NotAsked));
+    let link = links::asked(&situation.observed.microsoft, name);
+    let owner = link.map_or(Why::NotAsked, |link| link.owner.why().unwrap_or(Why::NotAsked));
     match reading.why().filter(|why| why.may_pass()).unwrap_or(owner) {
-        Why::ReadFailed => Some(Waiting::for_provider(situation)),
+        Why::ReadFailed => Some(ageing::of_links(situation)),
         Why::NotPermitted => Some(Waiting::for_person(
             Reason::PermissionDenied,
             format!("integration {name} could not be read: grant {}", links::permission(wish.kind)),
         )),
-        Why::NotAsked | Why::Ambiguous => None,
+        Why::NotAsked | Why::Ambiguous => {
+            let is_blind = link.is_none_or(|link| link.answer.value().is_none() || link.owner.value().is_none());
+            let signs_in = situation.observed.microsoft.is_asked();
+            (is_blind && signs_in && actor(situation, (name, wish)) == Actor::Arm).then(|| {
+                let reason = if wish.state == LinkState::Linked { Reason::Linking } else { Reason::Unlinking };
+                let message = format!("integration {name}, or the tenant of its subscription, has not been read yet: it is read at one of the next looks");
+                Waiting::later(reason, message)
+            })
+        }
     }
 }
 

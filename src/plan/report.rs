@@ -309,7 +309,7 @@ fn links_of(situation: &Situation) -> Vec<IntegrationStatus> {
         .integrations
         .iter()
         .map(|(name, wish)| {
-            let reading = evidence::link(situation, desired, name, wish.kind);
+            let reading = best::link(situation, desired, name, wish.kind);
             let stored = situation.memory.integration(name);
             let state = match reading.value() {
                 Some(LinkState::Linked) => LinkReading::Linked,
