@@ -151,6 +151,7 @@ impl Situation {
         let microsoft = &self.observed.microsoft;
         let roles = microsoft.roles.values().flat_map(|holders| [holders.assigned.why(), holders.eligible.why()]);
         let unread = [
+            (ConditionType::CredentialsReady, microsoft.organization.why()),
             (ConditionType::Eligible, microsoft.skus.why()),
             (ConditionType::Authorized, roles.flatten().find(|why| why.may_pass())),
             (ConditionType::ServicesReporting, microsoft.newest_rows.why()),

@@ -1,8 +1,9 @@
 //! What becomes of a verdict when nothing can be read any more: it stands for a while, and then it ages into unknown.
 
 use super::planned::{Plan, Waiting};
-use super::situation::Situation;
-use crate::api::{ConditionType, Reason};
+use super::reading::Why;
+use super::situation::{Permit, Situation};
+use crate::api::{ConditionType, Reason, TriState};
 
 /// Reading failed. With nothing pending, or with something that a person must do, the stored verdict stands until three resyncs have failed.
 pub(super) fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
@@ -16,6 +17,23 @@ pub(super) fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
     }
     let waiting = Waiting::for_provider(situation);
     plan.wait(Waiting::for_person(waiting.reason, waiting.message));
+}
+
+/// Whether the stored verdict about a declared deprovisioning stands while nothing can be read: a deletion waits for more.
+pub(super) fn stands(situation: &Situation) -> bool {
+    let is_news = situation.subject.is_deleting || situation.spec_changed();
+    !is_news && (situation.memory.is_ready() || waits_for_person(situation))
+}
+
+/// Whether the verdict stands about a tenant that its own credentials have proved, and could not prove again just now.
+pub(super) fn stands_unproved(situation: &Situation) -> bool {
+    let is_unread = situation.observed.microsoft.organization.why().is_some_and(Why::may_pass);
+    let was_proved = situation.permit == Permit::NotAllowed
+        && situation
+            .memory
+            .condition(ConditionType::CredentialsReady)
+            .is_some_and(|credentials| credentials.status == TriState::True);
+    is_unread && was_proved && stands(situation) && !has_aged_of(situation, ConditionType::CredentialsReady)
 }
 
 /// Whether the stored verdict is that only a person can help.

@@ -8,9 +8,10 @@ use super::desired::Desired;
 use super::evidence;
 use super::links;
 use super::reading::{Reading, Source, Why};
+use super::services;
 use super::signals;
 use super::situation::Situation;
-use crate::api::{ConditionType, DesiredState, LinkReading, Reason};
+use crate::api::{ConditionType, DesiredState, LinkReading, Reason, TriState};
 use crate::tenant::{IntegrationType, LinkState};
 
 /// The best known reading of the service.
@@ -75,6 +76,16 @@ pub(super) fn link(situation: &Situation, desired: &Desired, name: &str, kind: I
         Some((LinkReading::Unlinked, Some(source))) => Reading::Known { value: LinkState::Unlinked, source },
         Some((LinkReading::Unknown, _)) => fresh,
     }
+}
+
+/// Whether none of the four services feeds data, as far as is known.
+pub(super) fn is_empty(situation: &Situation) -> bool {
+    let microsoft = &situation.observed.microsoft;
+    if !microsoft.newest_rows.why().is_some_and(Why::may_pass) {
+        return services::is_empty(microsoft, situation.now);
+    }
+    let stored = &situation.memory.status().services;
+    !stored.is_empty() && stored.iter().all(|service| service.reporting == TriState::False)
 }
 
 /// On whose word, as people read it.

@@ -35,9 +35,9 @@ fn outranking<T>(observed: Reading<T>, others: impl FnOnce() -> Reading<T>) -> R
     }
 }
 
-/// The broker's word, else a person's.
+/// The broker's word, else a person's; a broker that could not be asked may say otherwise at the next look.
 fn vouched<T>(claimed: Reading<T>, attested: impl FnOnce() -> Reading<T>) -> Reading<T> {
-    if claimed.value().is_some() {
+    if claimed.value().is_some() || claimed.why() == Some(Why::ReadFailed) {
         return claimed;
     }
     match (&claimed, attested()) {

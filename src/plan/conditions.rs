@@ -60,10 +60,14 @@ fn first(plan: &Plan) -> Option<&Waiting> {
 }
 
 fn ready(situation: &Situation, plan: &Plan) -> Verdict {
+    let microsoft = &situation.observed.microsoft;
+    // Whose tenant it is could not be asked.
+    let is_unproved = !situation.is_permitted() && microsoft.organization.why().is_some_and(Why::may_pass);
     let is_known = situation.desired.is_err()
         || situation.subject.is_deleting
         || !situation.is_permitted()
         || best::service(situation).value().is_some();
+    let is_known = is_known && !is_unproved;
     let state = if is_known { TriState::False } else { TriState::Unknown };
     if let Some(waiting) = first(plan) {
         let is_blind = is_blind(situation, waiting) || is_blind_to_links(situation, plan);
@@ -83,7 +87,7 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
     match desired.state {
         DesiredState::Enabled => {
             let place = situation_region(situation).map_or(String::new(), |place| format!(", its data {place}"));
-            let empty = if services::is_empty(&situation.observed.microsoft, situation.now) {
+            let empty = if best::is_empty(situation) {
                 "; it is empty: none of the four services feeds data, so it shows nothing and acts on nothing"
             } else {
                 ""
@@ -104,11 +108,21 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
     }
 }
 
-/// Whether a person is needed for the tenant to be seen again.
+/// Whether nothing but a look at the tenant is waited for.
 fn is_blind(situation: &Situation, waiting: &Waiting) -> bool {
     let is_of_sight = ageing::is_unreadable(waiting.reason)
         || matches!(waiting.reason, Reason::CredentialsMissing | Reason::CredentialsInvalid);
-    is_of_sight && waiting.until == Until::Person && evidence::service(situation).value().is_none()
+    let needs_person = waiting.until == Until::Person;
+    let is_service_unseen =
+        (needs_person || situation.memory.is_ready()) && evidence::service(situation).value().is_none();
+    is_of_sight && (is_service_unseen || is_rest_unseen(situation))
+}
+
+/// Whether the service is seen to be off, and whether the broker still has an instance to be removed could not be read.
+fn is_rest_unseen(situation: &Situation) -> bool {
+    let goes = situation.desired.as_ref().is_ok_and(|desired| desired.state == DesiredState::Deprovisioned);
+    let is_unread = evidence::instance(situation).why() == Some(Why::ReadFailed);
+    goes && !situation.subject.is_deleting && is_unread && evidence::service(situation).is_false()
 }
 
 /// Whether all that is open about a service that is on is a link that could not be read.
@@ -148,7 +162,10 @@ fn of_nothing(ready: &Verdict) -> Vec<(ConditionType, Verdict)> {
 
 fn of_tenant(situation: &Situation, desired: &Desired, plan: &Plan) -> Vec<(ConditionType, Verdict)> {
     vec![
-        (ConditionType::CredentialsReady, access::verdict(situation, desired)),
+        (
+            ConditionType::CredentialsReady,
+            remembered(situation, ConditionType::CredentialsReady, access::verdict(situation, desired)),
+        ),
         (ConditionType::Eligible, remembered(situation, ConditionType::Eligible, eligible(situation, desired))),
         (ConditionType::Authorized, remembered(situation, ConditionType::Authorized, authorized(situation, plan))),
         (ConditionType::Consented, consented(desired, plan)),
@@ -176,7 +193,7 @@ fn remembered(situation: &Situation, kind: ConditionType, verdict: Verdict) -> V
     situation
         .memory
         .condition(kind)
-        .filter(|stored| stored.status != TriState::Unknown)
+        .filter(|stored| stored.status != TriState::Unknown || stored.reason == Some(Reason::NotPermitted))
         .and_then(|stored| Some(Verdict::new(stored.status, stored.reason?, stored.message)))
         .unwrap_or(verdict)
 }
@@ -197,13 +214,21 @@ fn authorized(situation: &Situation, plan: &Plan) -> Verdict {
     }
     match plan.hand_offs().next() {
         Some(hand_off) => authority::authority(microsoft, &hand_off.roles).verdict,
+        None if is_next_unknown(plan) => Verdict::unknown(
+            Reason::ReadFailed,
+            "which step is next is not known, because the tenant could not be read",
+        ),
         None if plan.next().is_some() => Verdict::not_needed("the operator acts; nobody needs a role for that"),
         None => Verdict::not_needed("no step is pending that a person would have to do"),
     }
 }
 
+fn is_next_unknown(plan: &Plan) -> bool {
+    plan.steps.is_empty() && plan.waiting.iter().any(|waiting| ageing::is_unreadable(waiting.reason))
+}
+
 fn reporting(situation: &Situation, desired: &Desired) -> Verdict {
-    services::verdict(&situation.observed.microsoft, desired, situation.now)
+    services::verdict(situation, desired, best::is_empty(situation))
 }
 
 fn consented(desired: &Desired, plan: &Plan) -> Verdict {
@@ -381,15 +406,15 @@ fn integrated(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
     if open.is_empty() {
         return linked(situation, desired);
     }
+    let status = if is_any_known || !is_link_unread(situation, desired) { TriState::False } else { TriState::Unknown };
     if !service.is_true() {
-        return Verdict::not(Reason::Linking, "integrations follow when the service is on");
+        return Verdict::new(status, Reason::Linking, "integrations follow when the service is on");
     }
     if let Some(name) = lapsed_link(situation, desired) {
         let message = format!("{}; the attestation of {name} has lapsed: look again and attest it", open.join("; "));
         return Verdict::unknown(Reason::AttestationExpired, message);
     }
     let reason = first(plan).map_or(Reason::Linking, |waiting| waiting.reason);
-    let status = if is_any_known || !is_link_unread(situation, desired) { TriState::False } else { TriState::Unknown };
     Verdict::new(status, reason, open.join("; "))
 }
 

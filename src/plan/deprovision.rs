@@ -53,8 +53,7 @@ pub(super) fn plan_deprovision(situation: &Situation, desired: &Desired, plan: &
     let present = evidence::instance(situation);
     let why = "the spec declares Deprovisioned and confirms it".to_owned();
     if situation.has_broker() && present.why() == Some(Why::ReadFailed) {
-        let is_news = situation.subject.is_deleting || situation.spec_changed();
-        if !is_news && (situation.memory.is_ready() || ageing::waits_for_person(situation)) {
+        if ageing::stands(situation) {
             return ageing::plan_unreadable(situation, plan);
         }
         return plan.wait(unreachable(situation));
@@ -76,6 +75,14 @@ pub(super) fn plan_deprovision(situation: &Situation, desired: &Desired, plan: &
             plan.steps.push(Step { change: Change::Deprovision, by: StepActor::Broker(request), why });
             return;
         }
+    }
+    // Where there is nothing for the broker to remove, a person is asked only for what could be looked at.
+    let is_unread = evidence::service(situation).why();
+    if is_unread.is_some_and(Why::may_pass) && ageing::stands(situation) {
+        return ageing::plan_unreadable(situation, plan);
+    }
+    if is_unread == Some(Why::ReadFailed) {
+        return plan.wait(unreachable(situation));
     }
     let hand_off = handoff::deprovision(situation, desired);
     plan.hand_over(Step { change: Change::Deprovision, by: StepActor::Person(hand_off), why });

@@ -32,7 +32,11 @@ pub fn plan(situation: &Situation) -> Plan {
         }
     };
     if let Some(forbidden) = access::forbids(situation, desired) {
-        plan.wait(forbidden);
+        if ageing::stands_unproved(situation) {
+            plan.verdict_stands = true;
+        } else {
+            plan.wait(forbidden);
+        }
         return plan;
     }
     if desired.management == ManagementPolicy::Suspend {

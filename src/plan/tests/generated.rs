@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::sample::subsequence;
+use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 
 use super::fixture::{TENANT, World, attestation, consent};
@@ -26,25 +27,39 @@ const PERMISSIONS: [Permission; 9] = [
     Permission::SentinelContributor,
 ];
 
+/// The same cases on every machine and at every time, whatever the environment says.
+pub(super) fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(2020),
+        max_shrink_iters: 4096,
+        max_global_rejects: 100_000,
+        ..ProptestConfig::default()
+    }
+}
+
 fn state() -> impl Strategy<Value = LinkState> {
     prop_oneof![3 => Just(LinkState::Linked), 1 => Just(LinkState::Unlinked)]
 }
 
 fn integrations() -> impl Strategy<Value = Vec<Value>> {
-    (subsequence(IntegrationType::ALL.to_vec(), 0..=4), prop::collection::vec(state(), 4)).prop_map(|(kinds, states)| {
-        let entry = |(kind, state): (IntegrationType, LinkState)| {
-            let mut entry = json!({"name": kind.name().to_lowercase(), "type": kind, "state": state});
-            match kind {
-                IntegrationType::DefenderForCloudEndpoint | IntegrationType::DefenderForCloudCloudApps => {
-                    entry["subscriptionId"] = json!(SUBSCRIPTION);
+    (subsequence(IntegrationType::ALL.to_vec(), 0..=4), prop::collection::vec(state(), 4)).prop_map(
+        |(kinds, states)| {
+            let entry = |(kind, state): (IntegrationType, LinkState)| {
+                let mut entry = json!({"name": kind.name().to_lowercase(), "type": kind, "state": state});
+                match kind {
+                    IntegrationType::DefenderForCloudEndpoint | IntegrationType::DefenderForCloudCloudApps => {
+                        entry["subscriptionId"] = json!(SUBSCRIPTION);
+                    }
+                    IntegrationType::SentinelIncidents => entry["workspaceResourceId"] = json!(WORKSPACE),
+                    _ => {}
                 }
-                IntegrationType::SentinelIncidents => entry["workspaceResourceId"] = json!(WORKSPACE),
-                _ => {}
-            }
-            entry
-        };
-        kinds.into_iter().zip(states).map(entry).collect()
-    })
+                entry
+            };
+            kinds.into_iter().zip(states).map(entry).collect()
+        },
+    )
 }
 
 fn attestations() -> impl Strategy<Value = Vec<Value>> {
@@ -89,7 +104,8 @@ pub(super) fn specs() -> impl Strategy<Value = Value> {
                 spec["dataSharing"] = consent("2026-06-15");
             }
             if signs_in {
-                spec["credentials"] = json!({"type": "WorkloadIdentity", "workloadIdentity": {"clientId": SUBSCRIPTION}});
+                spec["credentials"] =
+                    json!({"type": "WorkloadIdentity", "workloadIdentity": {"clientId": SUBSCRIPTION}});
                 if observes {
                     spec["observation"] = json!({"subscriptionId": SUBSCRIPTION});
                 }
@@ -125,7 +141,11 @@ pub(super) fn tenants() -> impl Strategy<Value = Tenant> {
                 tenant: TENANT.parse().ok(),
                 region: Some(region),
                 state: Some(if is_enabled { DesiredState::Enabled } else { DesiredState::Disabled }),
-                integrations: linked.iter().filter(|(kind, _)| kind.is_changed_by_broker()).map(|(kind, state)| (*kind, *state)).collect(),
+                integrations: linked
+                    .iter()
+                    .filter(|(kind, _)| kind.is_changed_by_broker())
+                    .map(|(kind, state)| (*kind, *state))
+                    .collect(),
             };
             Tenant {
                 is_on,
@@ -142,7 +162,10 @@ pub(super) fn tenants() -> impl Strategy<Value = Tenant> {
                 is_retrievable,
                 withholds,
                 is_async,
-                record: record.map(|is_enabled| Record { created_with: OperationParameters::default(), shown: shown(is_enabled) }),
+                record: record.map(|is_enabled| Record {
+                    created_with: OperationParameters::default(),
+                    shown: shown(is_enabled),
+                }),
                 running: None,
                 failed: None,
                 creates: usize::from(record.is_some()),

@@ -13,6 +13,7 @@ mod model;
 mod operations;
 mod pacing;
 mod policies;
+mod readings;
 mod stories;
 mod story;
 mod transitions;

@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::fixture::TENANT;
-use crate::api::{DesiredState, Operation, OperationParameters, OperationResult, PendingAction, PendingStep, Reason, StepName};
+use crate::api::{
+    DesiredState, Operation, OperationParameters, OperationResult, PendingAction, PendingStep, Reason, StepName,
+};
 use crate::plan::failure::{ErrorClass, Failure};
 use crate::plan::microsoft::{
     Access, Answer, EndpointLocation, Holder, Hunting, LinkAnswer, Listed, Microsoft, ObservedLink, Organization,
@@ -16,7 +18,9 @@ use crate::plan::microsoft::{
 use crate::plan::observed::{Instance, InstanceParameters, Observed, Progress};
 use crate::plan::reading::{Reading, Why};
 use crate::plan::step::{ArmRequest, BrokerCall, BrokerRequest, Outcome, Step, StepActor};
-use crate::tenant::{CapabilityStatus, IntegrationType, LinkState, Permission, ProvisioningStatus, Region, Role, Service};
+use crate::tenant::{
+    CapabilityStatus, IntegrationType, LinkState, Permission, ProvisioningStatus, Region, Role, Service,
+};
 
 pub(super) const SUBSCRIPTION: &str = "2b6a3a0c-0d0e-4f60-8a54-7d0f5a1c9e11";
 pub(super) const WORKSPACE: &str = "/subscriptions/2b6a3a0c-0d0e-4f60-8a54-7d0f5a1c9e11/resourceGroups/soc/providers/Microsoft.OperationalInsights/workspaces/soc-logs";
@@ -311,12 +315,19 @@ impl Tenant {
         let asks = Asks { tenant: self, fault };
         let is_on = self.is_on;
         let answer = |yes: bool| if yes { Answer::Answers } else { Answer::Refuses };
-        let tables: BTreeSet<Service> = [Service::Endpoint, Service::Identity].into();
-        let rows = || if is_on { tables.iter().map(|service| (*service, super::fixture::noon())).collect() } else { BTreeMap::new() };
+        let mut tables: BTreeSet<Service> = [Service::Endpoint, Service::Office365].into();
+        tables.extend(self.identity_is_onboarded.then_some(Service::Identity));
+        let rows = || {
+            if is_on {
+                tables.iter().map(|service| (*service, super::fixture::noon())).collect()
+            } else {
+                BTreeMap::new()
+            }
+        };
         let hunting = if is_on { Hunting::Answers { tables: tables.clone() } } else { Hunting::Refuses };
         let is_observed = spec.pointer("/observation/subscriptionId").is_some();
         let place = || EndpointLocation { data_center: self.endpoint.map(data_center), geography: None };
-        let unread = matches!(fault, Fault::Unread(bits) if bits & 0b111 != 0);
+        let unread = matches!(fault, Fault::Unread(bits) if bits != 0);
         Microsoft {
             cloud: Reading::unknown(Why::NotAsked),
             organization: asks.about(3, Permission::Organization, organization()),
@@ -418,7 +429,8 @@ impl Tenant {
 
     /// A person carries out what is asked, and writes down in the spec what nobody else can see.
     pub(super) fn person(&mut self, action: &PendingAction, spec: &mut Value, now: Timestamp) {
-        let wished = spec.pointer("/dataLocation/region").and_then(|region| serde_json::from_value(region.clone()).ok());
+        let wished =
+            spec.pointer("/dataLocation/region").and_then(|region| serde_json::from_value(region.clone()).ok());
         match action.step {
             PendingStep::Enable if action.link.contains("licenses") => self.licence = Licence::Full,
             PendingStep::Enable | PendingStep::RequestRegion => {

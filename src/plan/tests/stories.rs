@@ -2,12 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::generated::{faults, stories};
-
-/// Fixed, whatever the environment says: the time that these tests take is part of their contract.
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 4096, ..ProptestConfig::default() }
-}
+use super::generated::{cases, faults, stories};
 
 proptest! {
     #![proptest_config(cases(600))]

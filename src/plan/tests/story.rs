@@ -132,7 +132,8 @@ impl Story {
             assert!(is_proven || refused, "the pin {before:?} became {:?}\n{plan}", pin(Some(&status)));
         }
         let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
-        let is_seen = situation.observed.microsoft.access == Access::Granted && seen(&situation.observed.microsoft).is_ok();
+        let is_seen =
+            situation.observed.microsoft.access == Access::Granted && seen(&situation.observed.microsoft).is_ok();
         if is_seen && ready.is_some_and(|ready| ready.status == "True") && !plan.verdict_stands {
             assert_eq!(self.tenant.is_on, self.declared() == "Enabled", "Ready although it is seen not to be\n{plan}");
         }
@@ -198,7 +199,9 @@ impl Story {
             let is_open = |status: &ThreatProtectionTenantStatus| {
                 status.operation.as_ref().is_some_and(|operation| operation.end_time.is_none())
             };
-            if (sent, writes) == (self.world.sent.len(), self.world.writes) && !self.world.status.as_ref().is_some_and(is_open) {
+            if (sent, writes) == (self.world.sent.len(), self.world.writes)
+                && !self.world.status.as_ref().is_some_and(is_open)
+            {
                 break;
             }
         }
@@ -269,11 +272,16 @@ pub(super) fn difference(
         (fields, entries)
     };
     let ((fields, conditions), (other_fields, other_conditions)) = (of(one), of(other));
-    let changed = other_fields.as_object().into_iter().flatten().filter(|(name, value)| fields.get(name.as_str()) != Some(value));
+    let changed =
+        other_fields.as_object().into_iter().flatten().filter(|(name, value)| fields.get(name.as_str()) != Some(value));
     let changed = changed.map(|(name, value)| format!("{name}: {:?} -> {value}\n", fields.get(name.as_str())));
-    let gone = conditions.iter().filter(|old| !other_conditions.contains(old)).map(|old| format!("conditions - {old}\n"));
-    let new = other_conditions.iter().filter(|new| !conditions.contains(new)).map(|new| format!("conditions + {new}\n"));
-    changed.chain(gone).chain(new).collect()
+    let gone =
+        conditions.iter().filter(|old| !other_conditions.contains(old)).map(|old| format!("conditions - {old}\n"));
+    let new =
+        other_conditions.iter().filter(|new| !conditions.contains(new)).map(|new| format!("conditions + {new}\n"));
+    let names = fields.as_object().into_iter().flatten().filter(|(name, _)| other_fields.get(name.as_str()).is_none());
+    let dropped = names.map(|(name, value)| format!("{name}: {value} -> nothing\n"));
+    changed.chain(dropped).chain(gone).chain(new).collect()
 }
 
 /// Whether the service is on, by the signals as Microsoft documents them.
