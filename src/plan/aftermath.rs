@@ -126,6 +126,7 @@ impl Situation {
             failing_since: is_blind.then(|| self.recent.failing_since.unwrap_or(self.now)),
             refused_at: self.recent.refused_at,
             unread_since: self.unread_since(),
+            unread_links_since: self.unread_links_since(),
             requested_at: answered.or(self.recent.requested_at),
             ..Recent::default()
         };
@@ -139,11 +140,14 @@ impl Situation {
         recent
     }
 
-    /// Why a declared link could not be read, if one could not.
-    fn unread_link(&self) -> Option<Why> {
-        let Ok(desired) = &self.desired else { return None };
-        let why = |(name, wish): (&String, &DesiredLink)| evidence::link(self, desired, name, wish.kind).why();
-        desired.integrations.iter().filter_map(why).find(|why| why.may_pass())
+    /// Since when declared links could not be read.
+    fn unread_links_since(&self) -> BTreeMap<String, Timestamp> {
+        let Ok(desired) = &self.desired else { return BTreeMap::new() };
+        let is_unread = |(name, wish): &(&String, &DesiredLink)| {
+            evidence::link(self, desired, name, wish.kind).why().is_some_and(Why::may_pass)
+        };
+        let since = |name: &String| self.recent.unread_links_since.get(name).copied().unwrap_or(self.now);
+        desired.integrations.iter().filter(is_unread).map(|(name, _)| (name.clone(), since(name))).collect()
     }
 
     /// Since when what a condition rests on could not be read.
@@ -155,7 +159,6 @@ impl Situation {
             (ConditionType::Eligible, microsoft.skus.why()),
             (ConditionType::Authorized, roles.flatten().find(|why| why.may_pass())),
             (ConditionType::ServicesReporting, microsoft.newest_rows.why()),
-            (ConditionType::Integrated, self.unread_link()),
         ];
         let since = |kind| self.recent.unread_since.get(&kind).copied().unwrap_or(self.now);
         unread

@@ -1,5 +1,7 @@
 //! What becomes of a verdict when nothing can be read any more: it stands for a while, and then it ages into unknown.
 
+use jiff::Timestamp;
+
 use super::planned::{Plan, Waiting};
 use super::reading::Why;
 use super::situation::{Permit, Situation};
@@ -42,9 +44,9 @@ pub(super) fn waits_for_person(situation: &Situation) -> bool {
 }
 
 /// A link could not be read: after three resyncs only a person can help.
-pub(super) fn of_links(situation: &Situation) -> Waiting {
+pub(super) fn of_link(situation: &Situation, name: &str) -> Waiting {
     let waiting = Waiting::for_provider(situation);
-    if has_aged_of(situation, ConditionType::Integrated) {
+    if has_link_aged(situation, name) {
         return Waiting::for_person(waiting.reason, waiting.message);
     }
     waiting
@@ -57,14 +59,21 @@ pub(super) const fn is_unreadable(reason: Reason) -> bool {
 
 /// Whether the state of the tenant has not been read for three resyncs.
 pub(super) fn has_aged(situation: &Situation) -> bool {
-    let Ok(desired) = &situation.desired else { return false };
-    let limit = situation.resync(desired).saturating_mul(3);
-    situation.recent.failing_since.is_some_and(|since| situation.now.duration_since(since) >= limit)
+    is_old(situation, situation.recent.failing_since)
 }
 
 /// Whether what a condition rests on has not been read for three resyncs.
 pub(super) fn has_aged_of(situation: &Situation, kind: ConditionType) -> bool {
+    is_old(situation, situation.recent.unread_since.get(&kind).copied())
+}
+
+/// Whether the link of this name has not been read for three resyncs.
+pub(super) fn has_link_aged(situation: &Situation, name: &str) -> bool {
+    is_old(situation, situation.recent.unread_links_since.get(name).copied())
+}
+
+fn is_old(situation: &Situation, since: Option<Timestamp>) -> bool {
     let Ok(desired) = &situation.desired else { return false };
     let limit = situation.resync(desired).saturating_mul(3);
-    situation.recent.unread_since.get(&kind).is_some_and(|since| situation.now.duration_since(*since) >= limit)
+    since.is_some_and(|since| situation.now.duration_since(since) >= limit)
 }

@@ -20,7 +20,7 @@ pub(super) fn service(situation: &Situation) -> Reading<bool> {
     let Ok(desired) = &situation.desired else { return fresh };
     if !fresh.is_false() && proven_gone(situation, desired) {
         // Proven by a person's word, which here outranks the broker's.
-        return Reading::attested(false);
+        return on_best_word(situation, false, Source::Attested);
     }
     let why = match fresh {
         Reading::Known { value, source } => return on_best_word(situation, value, source),
@@ -67,14 +67,17 @@ pub(super) fn lapsed(situation: &Situation, desired: &Desired) -> bool {
 pub(super) fn link(situation: &Situation, desired: &Desired, name: &str, kind: IntegrationType) -> Reading<LinkState> {
     let fresh = evidence::link(situation, desired, name, kind);
     let is_unread = fresh.why().is_some_and(Why::may_pass) || links::awaits_its_turn(situation, name, kind);
-    if fresh.value().is_some() || !is_unread || ageing::has_aged_of(situation, ConditionType::Integrated) {
+    if fresh.value().is_some() || !is_unread || ageing::has_link_aged(situation, name) {
         return fresh;
     }
     match situation.memory.integration(name).map(|stored| (stored.state, stored.source)) {
-        Some((_, Some(Source::Attested) | None)) | None => fresh,
-        Some((LinkReading::Linked, Some(source))) => Reading::Known { value: LinkState::Linked, source },
-        Some((LinkReading::Unlinked, Some(source))) => Reading::Known { value: LinkState::Unlinked, source },
-        Some((LinkReading::Unknown, _)) => fresh,
+        Some((LinkReading::Linked, Some(source @ (Source::Observed | Source::Claimed)))) => {
+            Reading::Known { value: LinkState::Linked, source }
+        }
+        Some((LinkReading::Unlinked, Some(source @ (Source::Observed | Source::Claimed)))) => {
+            Reading::Known { value: LinkState::Unlinked, source }
+        }
+        _ => fresh,
     }
 }
 

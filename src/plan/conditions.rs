@@ -193,7 +193,7 @@ fn remembered(situation: &Situation, kind: ConditionType, verdict: Verdict) -> V
     situation
         .memory
         .condition(kind)
-        .filter(|stored| stored.status != TriState::Unknown || stored.reason == Some(Reason::NotPermitted))
+        .filter(|stored| stored.status != TriState::Unknown)
         .and_then(|stored| Some(Verdict::new(stored.status, stored.reason?, stored.message)))
         .unwrap_or(verdict)
 }

@@ -140,7 +140,7 @@ fn unread(situation: &Situation, (name, wish): Named<'_>, reading: &Reading<Link
     let link = links::asked(&situation.observed.microsoft, name);
     let owner = link.map_or(Why::NotAsked, |link| link.owner.why().unwrap_or(Why::NotAsked));
     match reading.why().filter(|why| why.may_pass()).unwrap_or(owner) {
-        Why::ReadFailed => Some(ageing::of_links(situation)),
+        Why::ReadFailed => Some(ageing::of_link(situation, name)),
         Why::NotPermitted => Some(Waiting::for_person(
             Reason::PermissionDenied,
             format!("integration {name} could not be read: grant {}", links::permission(wish.kind)),

@@ -12,6 +12,7 @@ mod links;
 mod model;
 mod operations;
 mod pacing;
+mod person;
 mod policies;
 mod readings;
 mod stories;

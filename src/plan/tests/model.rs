@@ -3,13 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::fixture::TENANT;
-use crate::api::{
-    DesiredState, Operation, OperationParameters, OperationResult, PendingAction, PendingStep, Reason, StepName,
-};
+use crate::api::{DesiredState, Operation, OperationParameters, OperationResult, Reason, StepName};
 use crate::plan::failure::{ErrorClass, Failure};
 use crate::plan::microsoft::{
     Access, Answer, EndpointLocation, Holder, Hunting, LinkAnswer, Listed, Microsoft, ObservedLink, Organization,
@@ -24,6 +21,15 @@ use crate::tenant::{
 
 pub(super) const SUBSCRIPTION: &str = "2b6a3a0c-0d0e-4f60-8a54-7d0f5a1c9e11";
 pub(super) const WORKSPACE: &str = "/subscriptions/2b6a3a0c-0d0e-4f60-8a54-7d0f5a1c9e11/resourceGroups/soc/providers/Microsoft.OperationalInsights/workspaces/soc-logs";
+
+/// Service plans of Microsoft 365 E5.
+const E5: [&str; 5] = [
+    "bf28f719-7844-4079-9c78-c1307898e192",
+    "871d91ec-ec1a-452b-a83f-bd76c7d770ef",
+    "14ab5db5-e6c4-4b20-b4bc-13e36fd2227f",
+    "2e2ddb96-6af9-4b1d-a3f0-d6ecfd22edb2",
+    "8e0c0a52-6a6c-4d40-8370-dd62790dcd70",
+];
 
 /// What a tenant is licensed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +93,7 @@ pub(super) struct Record {
 
 /// One tenant, the broker's records of it, and what the application may see.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "a tenant has many properties that are independent of each other")]
 pub(super) struct Tenant {
     pub(super) is_on: bool,
     pub(super) region: Option<Region>,
@@ -295,7 +302,7 @@ impl Tenant {
         Outcome::Done
     }
 
-    fn may(&self, permission: Permission) -> bool {
+    pub(super) fn may(&self, permission: Permission) -> bool {
         self.permissions.contains(&permission)
     }
 
@@ -359,13 +366,6 @@ impl Tenant {
                 .map(|id| SkuPlan { id: (*id).to_owned(), provisioning: ProvisioningStatus::Success })
                 .collect(),
         };
-        const E5: [&str; 5] = [
-            "bf28f719-7844-4079-9c78-c1307898e192",
-            "871d91ec-ec1a-452b-a83f-bd76c7d770ef",
-            "14ab5db5-e6c4-4b20-b4bc-13e36fd2227f",
-            "2e2ddb96-6af9-4b1d-a3f0-d6ecfd22edb2",
-            "8e0c0a52-6a6c-4d40-8370-dd62790dcd70",
-        ];
         let free = sku("FLOW_FREE", CapabilityStatus::Enabled, &["50e68c76-46c6-4674-81f9-75456511b170"]);
         let items = match self.licence {
             Licence::Full => vec![sku("SPE_E5", CapabilityStatus::Enabled, &E5), free],
@@ -419,85 +419,6 @@ impl Tenant {
         }
         seen
     }
-
-    /// Whether the application can see that the service is on, or off.
-    fn shows_itself(&self, spec: &Value) -> bool {
-        let asked = [Permission::ThreatHunting, Permission::SecurityIncidents, Permission::IdentityHealth];
-        let may_see = spec.get("credentials").is_some() && asked.iter().all(|permission| self.may(*permission));
-        may_see && (self.is_on || !self.identity_is_onboarded)
-    }
-
-    /// A person carries out what is asked, and writes down in the spec what nobody else can see.
-    pub(super) fn person(&mut self, action: &PendingAction, spec: &mut Value, now: Timestamp) {
-        let wished =
-            spec.pointer("/dataLocation/region").and_then(|region| serde_json::from_value(region.clone()).ok());
-        match action.step {
-            PendingStep::Enable if action.link.contains("licenses") => self.licence = Licence::Full,
-            PendingStep::Enable | PendingStep::RequestRegion => {
-                self.is_on = true;
-                self.region = self.region.or(self.endpoint).or(wished).or(Some(Region::US));
-                self.tell(spec, (now, "ServiceOn", &["ServiceOff", "Deprovisioned"]));
-                self.tell_region(spec, now);
-            }
-            PendingStep::Disable => {
-                self.is_on = false;
-                self.tell(spec, (now, "ServiceOff", &["ServiceOn"]));
-            }
-            PendingStep::Deprovision => {
-                (self.is_on, self.region) = (false, None);
-                self.tell(spec, (now, "Deprovisioned", &["ServiceOn", "DataLocation"]));
-            }
-            PendingStep::Link | PendingStep::Unlink => {
-                let name = action.instructions.split(':').next().unwrap_or_default().to_owned();
-                let state = if action.step == PendingStep::Link { LinkState::Linked } else { LinkState::Unlinked };
-                if let Some((_, kind)) = declared(spec).into_iter().find(|(declared, _)| *declared == name) {
-                    self.links.insert(kind, state);
-                    self.tell_link(spec, &name, now);
-                }
-            }
-            PendingStep::Attest => self.look_and_tell(action, spec, (now, wished)),
-        }
-    }
-
-    fn look_and_tell(&mut self, action: &PendingAction, spec: &mut Value, (now, wished): (Timestamp, Option<Region>)) {
-        let asked = |claim: &str| action.instructions.contains(claim);
-        if asked("DataLocation") {
-            // Where nothing is yet, support says where it would be.
-            self.region = self.region.or(self.endpoint.or(wished));
-            self.tell_region(spec, now);
-        } else if asked("Integration") {
-            for (name, _) in declared(spec) {
-                if asked(&name) {
-                    self.tell_link(spec, &name, now);
-                }
-            }
-        } else if self.is_on {
-            write(spec, (now, "ServiceOn", json!({})), &["ServiceOff", "Deprovisioned"]);
-        } else {
-            let claim = if asked("Deprovisioned") { "Deprovisioned" } else { "ServiceOff" };
-            write(spec, (now, claim, json!({})), &["ServiceOn"]);
-        }
-    }
-
-    fn tell(&self, spec: &mut Value, (now, claim, contradicted): (Timestamp, &str, &[&str])) {
-        if !self.shows_itself(spec) {
-            write(spec, (now, claim, json!({})), contradicted);
-        }
-    }
-
-    fn tell_region(&self, spec: &mut Value, now: Timestamp) {
-        let is_public = spec.get("cloud").is_none_or(|cloud| cloud == "Public");
-        if let Some(region) = self.endpoint.or(self.region).filter(|_| is_public) {
-            write(spec, (now, "DataLocation", json!({"region": region})), &[]);
-        }
-    }
-
-    fn tell_link(&self, spec: &mut Value, name: &str, now: Timestamp) {
-        let Some((_, kind)) = declared(spec).into_iter().find(|(declared, _)| declared == name) else { return };
-        let is_linked = self.links.get(&kind) == Some(&LinkState::Linked);
-        let claim = if is_linked { "IntegrationLinked" } else { "IntegrationUnlinked" };
-        write(spec, (now, claim, json!({"integrationName": name})), &[]);
-    }
 }
 
 /// Which questions fail, and which are not permitted.
@@ -509,9 +430,9 @@ struct Asks<'a> {
 impl Asks<'_> {
     fn about<T>(&self, bit: u16, permission: Permission, value: T) -> Reading<T> {
         match self.fault {
+            _ if !self.tenant.may(permission) => Reading::unknown(Why::NotPermitted),
             Fault::Unread(bits) if bits & (1 << bit) != 0 => Reading::unknown(Why::ReadFailed),
             Fault::NotPermitted(bits) if bits & (1 << bit) != 0 => Reading::unknown(Why::NotPermitted),
-            _ if !self.tenant.may(permission) => Reading::unknown(Why::NotPermitted),
             _ => Reading::observed(value),
         }
     }
@@ -547,25 +468,4 @@ pub(super) fn declared(spec: &Value) -> Vec<(String, IntegrationType)> {
         Some((entry.get("name")?.as_str()?.to_owned(), kind))
     };
     entries.iter().filter_map(named).collect()
-}
-
-/// Writes an attestation in place of those about the same, and of those that it contradicts.
-fn write(spec: &mut Value, (now, claim, extra): (Timestamp, &str, Value), contradicted: &[&str]) {
-    let mut entry = json!({
-        "name": format!("{}-{}", claim.to_lowercase(), extra.get("integrationName").and_then(Value::as_str).unwrap_or("it")),
-        "claim": claim, "attestedBy": "Ada",
-        "attestTime": now.to_string(), "expireTime": (now + SignedDuration::from_hours(4000)).to_string(),
-    });
-    entry.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-    let about_link = extra.get("integrationName").cloned();
-    let fields = spec.as_object_mut().unwrap();
-    let entries = fields.entry("attestations").or_insert(json!([])).as_array_mut().unwrap();
-    entries.retain(|old| match &about_link {
-        Some(name) => old.get("integrationName") != Some(name),
-        None => {
-            let claimed = old.get("claim").and_then(Value::as_str).unwrap_or_default();
-            claimed != claim && !contradicted.contains(&claimed)
-        }
-    });
-    entries.push(entry);
 }

@@ -65,7 +65,7 @@ fn turned_spec(spec: &Value) -> Value {
 /// Drops, empties or garbles one field of a status, as another version might have written it.
 fn garbled(status: &mut Value, (path, how): (usize, u8)) {
     let mut paths = Vec::new();
-    collect(status, String::new(), &mut paths);
+    collect(status, "", &mut paths);
     let Some(path) = paths.get(path % paths.len().max(1)) else { return };
     let Some(field) = status.pointer_mut(path) else { return };
     *field = match how {
@@ -77,16 +77,16 @@ fn garbled(status: &mut Value, (path, how): (usize, u8)) {
     };
 }
 
-fn collect(value: &Value, path: String, paths: &mut Vec<String>) {
+fn collect(value: &Value, path: &str, paths: &mut Vec<String>) {
     if !path.is_empty() {
-        paths.push(path.clone());
+        paths.push(path.to_owned());
     }
     match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(name, field)| collect(field, format!("{path}/{name}"), paths))
+            fields.iter().for_each(|(name, field)| collect(field, &format!("{path}/{name}"), paths));
         }
         Value::Array(entries) => {
-            entries.iter().enumerate().for_each(|(at, entry)| collect(entry, format!("{path}/{at}"), paths));
+            entries.iter().enumerate().for_each(|(at, entry)| collect(entry, &format!("{path}/{at}"), paths));
         }
         _ => {}
     }
