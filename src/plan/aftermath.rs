@@ -158,6 +158,7 @@ impl Situation {
             (ConditionType::CredentialsReady, microsoft.organization.why()),
             (ConditionType::Eligible, microsoft.skus.why()),
             (ConditionType::Authorized, roles.flatten().find(|why| why.may_pass())),
+            (ConditionType::RegionPinned, microsoft.endpoint_location.why()),
             (ConditionType::ServicesReporting, microsoft.newest_rows.why()),
         ];
         let since = |kind| self.recent.unread_since.get(&kind).copied().unwrap_or(self.now);

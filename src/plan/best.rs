@@ -81,6 +81,15 @@ pub(super) fn link(situation: &Situation, desired: &Desired, name: &str, kind: I
     }
 }
 
+/// Whether data flows through a link, as far as is known.
+pub(super) fn effective(situation: &Situation, name: &str, kind: IntegrationType) -> TriState {
+    let read = links::effective(&situation.observed.microsoft, name, kind);
+    match (read.why(), situation.memory.integration(name)) {
+        (Some(why), Some(stored)) if why.may_pass() => stored.effective,
+        _ => links::tri(&read),
+    }
+}
+
 /// Whether none of the four services feeds data, as far as is known.
 pub(super) fn is_empty(situation: &Situation) -> bool {
     let microsoft = &situation.observed.microsoft;

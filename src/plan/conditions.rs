@@ -1,7 +1,8 @@
 //! Every condition, from a situation and its plan.
 
-use jiff::SignedDuration;
+mod links;
 
+use self::links::{integrated, is_link_unread};
 use super::access;
 use super::ageing;
 use super::attestation;
@@ -11,7 +12,7 @@ use super::deprovision;
 use super::desired::Desired;
 use super::eligibility;
 use super::evidence;
-use super::links;
+use super::memory::Remembered;
 use super::microsoft::Access;
 use super::operation;
 use super::planned::{Plan, Until, Waiting};
@@ -23,10 +24,7 @@ use super::signals;
 use super::situation::Situation;
 use super::step::progress_reason;
 use super::verdict::Verdict;
-use crate::api::{
-    ConditionType, DataLocationStatus, DesiredState, LinkReading, LocationSource, Reason, StepName, TriState,
-};
-use crate::tenant::LinkState;
+use crate::api::{ConditionType, DataLocationStatus, DesiredState, LocationSource, Reason, StepName, TriState};
 
 /// The verdicts in the order of the conditions; those that are absent unless true are left out when they are not.
 pub(super) fn verdicts(situation: &Situation, plan: &Plan) -> Vec<(ConditionType, Verdict)> {
@@ -169,7 +167,10 @@ fn of_tenant(situation: &Situation, desired: &Desired, plan: &Plan) -> Vec<(Cond
         (ConditionType::Eligible, remembered(situation, ConditionType::Eligible, eligible(situation, desired))),
         (ConditionType::Authorized, remembered(situation, ConditionType::Authorized, authorized(situation, plan))),
         (ConditionType::Consented, consented(desired, plan)),
-        (ConditionType::RegionPinned, region_pinned(situation, desired, plan)),
+        (
+            ConditionType::RegionPinned,
+            remembered(situation, ConditionType::RegionPinned, region_pinned(situation, desired, plan)),
+        ),
         (ConditionType::ServiceOn, service_on(situation, desired, plan)),
         (ConditionType::Integrated, integrated(situation, desired, plan)),
         (
@@ -190,12 +191,15 @@ fn remembered(situation: &Situation, kind: ConditionType, verdict: Verdict) -> V
     if verdict.status != TriState::Unknown || !may_pass || ageing::has_aged_of(situation, kind) {
         return verdict;
     }
-    situation
-        .memory
-        .condition(kind)
-        .filter(|stored| stored.status != TriState::Unknown)
-        .and_then(|stored| Some(Verdict::new(stored.status, stored.reason?, stored.message)))
-        .unwrap_or(verdict)
+    // That it can be read two ways is more than that it could not be read.
+    let says_more =
+        |stored: &Remembered| verdict.reason == Reason::ReadFailed && stored.reason == Some(Reason::Ambiguous);
+    let stored = situation.memory.condition(kind).filter(|stored| is_known(stored) || says_more(stored));
+    stored.and_then(|stored| Some(Verdict::new(stored.status, stored.reason?, stored.message))).unwrap_or(verdict)
+}
+
+fn is_known(stored: &Remembered) -> bool {
+    stored.status != TriState::Unknown
 }
 
 fn eligible(situation: &Situation, desired: &Desired) -> Verdict {
@@ -228,7 +232,19 @@ fn is_next_unknown(plan: &Plan) -> bool {
 }
 
 fn reporting(situation: &Situation, desired: &Desired) -> Verdict {
-    services::verdict(situation, desired, best::is_empty(situation))
+    let verdict = services::verdict(situation, desired, best::is_empty(situation));
+    // Defender for Identity alone may be known to be silent: that is less than what was known before.
+    let why = situation.observed.microsoft.newest_rows.why().filter(|why| why.may_pass());
+    match why.filter(|_| !ageing::has_aged_of(situation, ConditionType::ServicesReporting)) {
+        Some(why) if situation.memory.condition(ConditionType::ServicesReporting).as_ref().is_some_and(is_known) => {
+            if verdict.reason == Reason::NotNeeded {
+                verdict
+            } else {
+                Verdict::unknown(why.reason(), verdict.message)
+            }
+        }
+        _ => verdict,
+    }
 }
 
 fn consented(desired: &Desired, plan: &Plan) -> Verdict {
@@ -377,86 +393,6 @@ fn why_off(situation: &Situation, desired: &Desired, plan: &Plan) -> Reason {
             _ => Reason::Enabling,
         },
     }
-}
-
-fn integrated(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict {
-    if desired.integrations.is_empty() {
-        return Verdict::not_needed("no integrations are declared");
-    }
-    if desired.state != DesiredState::Enabled {
-        return Verdict::not_needed(format!("links are left as they are while {}", desired.state));
-    }
-    let service = best::service(situation);
-    if service.value().is_none() {
-        return Verdict::unknown(Reason::NotAsked, "whether the service is on is not known");
-    }
-    let mut is_any_known = false;
-    let open: Vec<_> = desired
-        .integrations
-        .iter()
-        .filter_map(|(name, wish)| {
-            let reading = best::link(situation, desired, name, wish.kind);
-            is_any_known |= reading.value().is_some_and(|state| *state != wish.state);
-            (reading.value() != Some(&wish.state)).then(|| match reading.value() {
-                Some(state) => format!("{name} is {state}, declared {}", wish.state),
-                None => format!("{name} is not known, declared {}", wish.state),
-            })
-        })
-        .collect();
-    if open.is_empty() {
-        return linked(situation, desired);
-    }
-    let status = if is_any_known || !is_link_unread(situation, desired) { TriState::False } else { TriState::Unknown };
-    if !service.is_true() {
-        return Verdict::new(status, Reason::Linking, "integrations follow when the service is on");
-    }
-    if let Some(name) = lapsed_link(situation, desired) {
-        let message = format!("{}; the attestation of {name} has lapsed: look again and attest it", open.join("; "));
-        return Verdict::unknown(Reason::AttestationExpired, message);
-    }
-    let reason = first(plan).map_or(Reason::Linking, |waiting| waiting.reason);
-    Verdict::new(status, reason, open.join("; "))
-}
-
-/// Whether a declared link could not be read, and nothing that stands for it is remembered.
-fn is_link_unread(situation: &Situation, desired: &Desired) -> bool {
-    desired.integrations.iter().any(|(name, wish)| {
-        let why = best::link(situation, desired, name, wish.kind).why();
-        why.is_some_and(Why::may_pass)
-    })
-}
-
-/// An integration that is known no more, because the word that it rested on has lapsed.
-fn lapsed_link<'a>(situation: &Situation, desired: &'a Desired) -> Option<&'a str> {
-    let is_lapsed = |name: &str| attestation::is_link_lapsed(desired, name, situation.now);
-    desired
-        .integrations
-        .iter()
-        .find(|(name, wish)| evidence::link(situation, desired, name, wish.kind).value().is_none() && is_lapsed(name))
-        .map(|(name, _)| name.as_str())
-}
-
-/// Every link is as declared. Data may take 12 hours to arrive (Microsoft, *Azure ATP integration*, 2020).
-fn linked(situation: &Situation, desired: &Desired) -> Verdict {
-    const UNTIL_IT_WORKS: SignedDuration = SignedDuration::from_hours(12);
-    let silent: Vec<&str> = desired
-        .integrations
-        .iter()
-        .filter(|(name, wish)| {
-            let is_young = situation.memory.integration(name).is_none_or(|stored| {
-                stored.state != LinkReading::Linked
-                    || stored.since_time.as_ref().is_none_or(|since| since.0 + UNTIL_IT_WORKS > situation.now)
-            });
-            let effective = links::effective(&situation.observed.microsoft, name, wish.kind);
-            wish.state == LinkState::Linked && effective.is_false() && is_young
-        })
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if silent.is_empty() {
-        return Verdict::met("every integration is as declared");
-    }
-    let message = format!("every integration is as declared; data of {} has not arrived yet", silent.join(", "));
-    Verdict::new(TriState::True, Reason::Propagating, message)
 }
 
 /// Whether the service is, as far as is known, the other way round than declared, because somebody switched it outside.
