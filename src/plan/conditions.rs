@@ -68,7 +68,7 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
     let is_known = is_known && !is_unproved;
     let state = if is_known { TriState::False } else { TriState::Unknown };
     if let Some(waiting) = first(plan) {
-        let is_blind = is_blind(situation, waiting) || is_blind_to_links(situation, plan);
+        let is_blind = is_blind(situation, waiting) || is_blind_to_rest(situation, plan);
         let state = if is_blind { TriState::Unknown } else { state };
         return Verdict::new(state, waiting.reason, waiting.message.clone());
     }
@@ -123,12 +123,12 @@ fn is_rest_unseen(situation: &Situation) -> bool {
     goes && !situation.subject.is_deleting && is_unread && evidence::service(situation).is_false()
 }
 
-/// Whether all that is open about a service that is on is a link that could not be read.
-fn is_blind_to_links(situation: &Situation, plan: &Plan) -> bool {
+/// Whether all that is open about a service that is on is a link, or where its data is, that could not be read.
+fn is_blind_to_rest(situation: &Situation, plan: &Plan) -> bool {
     let Ok(desired) = &situation.desired else { return false };
     let is_running = desired.state == DesiredState::Enabled && evidence::service(situation).is_true();
     let is_all = plan.steps.is_empty() && plan.waiting.iter().all(|waiting| ageing::is_unreadable(waiting.reason));
-    is_running && is_all && is_link_unread(situation, desired)
+    is_running && is_all && (is_link_unread(situation, desired) || region::unread_though_declared(situation, desired))
 }
 
 fn situation_region(situation: &Situation) -> Option<String> {
