@@ -16,10 +16,12 @@ use crate::api::{OperationParameters, Reason, StepName};
 
 /// Whether the tenant is proven to be without the service: no instance that we may remove, and a tenant read as off.
 pub(super) fn is_proven(situation: &Situation, desired: &Desired) -> bool {
-    let is_off = evidence::service(situation).is_false();
-    // A person's word outranks the broker's once the broker can do no more, and never what is seen of the tenant itself.
-    let is_seen_on = signals::service(&situation.observed.microsoft).is_true();
-    let attested = attestation::is_deprovisioned(desired, situation.now) && !is_seen_on;
+    let seen = signals::service(&situation.observed.microsoft);
+    let is_off = evidence::service(situation).is_false() && !signals::shows_any(&situation.observed.microsoft);
+    // A person's word outranks the broker's once the broker can do no more, and never what is seen of the tenant itself, or
+    // may be seen at the next look.
+    let may_be_on = seen.is_true() || seen.why() == Some(Why::ReadFailed) && !has_passed_deadline(situation);
+    let attested = attestation::is_deprovisioned(desired, situation.now) && !may_be_on;
     match evidence::instance(situation).value() {
         Some(false) => is_off,
         _ if may_remove(situation) => attested && broker_gave_up(situation),
