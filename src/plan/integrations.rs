@@ -81,7 +81,8 @@ fn plan_link(
     if reading.why() == Some(Why::Ambiguous) {
         let because =
             format!("whether integration {name} is linked can be read two ways, and nothing is written on doubt");
-        return plan.ask(handoff::attest(desired, claim(wish.state)), &because);
+        let claim = format!("{} and integrationName {name}", claim(wish.state));
+        return plan.ask(handoff::attest(desired, &claim), &because);
     }
     let (name_owned, kind) = (name.to_owned(), wish.kind);
     let change = match wish.state {

@@ -5,6 +5,7 @@ mod deletion;
 mod doubts;
 mod eligibility;
 mod fixture;
+mod found;
 mod generated;
 mod handoffs;
 mod laws;
