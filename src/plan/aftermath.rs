@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::ageing;
+use super::desired::DesiredLink;
 use super::evidence;
 use super::failure::ErrorClass;
 use super::observed::Observed;
@@ -126,6 +127,7 @@ impl Situation {
             failing_since: is_blind.then(|| self.recent.failing_since.unwrap_or(self.now)),
             refused_at: self.recent.refused_at,
             unread_since: self.unread_since(),
+            unread_links_since: self.unread_links_since(),
             requested_at: answered.or(self.recent.requested_at),
             ..Recent::default()
         };
@@ -137,6 +139,16 @@ impl Situation {
             };
         }
         recent
+    }
+
+    /// Since when declared links could not be read.
+    fn unread_links_since(&self) -> BTreeMap<String, Timestamp> {
+        let Ok(desired) = &self.desired else { return BTreeMap::new() };
+        let is_unread = |(name, wish): &(&String, &DesiredLink)| {
+            evidence::link(self, desired, name, wish.kind).why().is_some_and(Why::may_pass)
+        };
+        let since = |name: &String| self.recent.unread_links_since.get(name).copied().unwrap_or(self.now);
+        desired.integrations.iter().filter(is_unread).map(|(name, _)| (name.clone(), since(name))).collect()
     }
 
     /// Since when what a condition rests on could not be read.

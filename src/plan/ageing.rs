@@ -1,11 +1,13 @@
 //! What becomes of a verdict when nothing can be read any more: it stands for a while, and then it ages into unknown.
 
+use jiff::Timestamp;
+
 use super::eligibility;
 use super::links;
 use super::planned::{Plan, Waiting};
 use super::reading::Why;
-use super::situation::Situation;
-use crate::api::{ConditionType, Reason};
+use super::situation::{Permit, Situation};
+use crate::api::{ConditionType, Reason, TriState};
 
 /// Reading failed. With nothing pending, or with something that a person must do, the stored verdict stands until three resyncs have failed.
 pub(super) fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
@@ -21,9 +23,35 @@ pub(super) fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
     plan.wait(Waiting::for_person(waiting.reason, waiting.message));
 }
 
+/// Whether the stored verdict about a declared deprovisioning stands while nothing can be read: a deletion waits for more.
+pub(super) fn stands(situation: &Situation) -> bool {
+    let is_news = situation.subject.is_deleting || situation.spec_changed();
+    !is_news && (situation.memory.is_ready() || waits_for_person(situation))
+}
+
+/// Whether the verdict stands about a tenant that its own credentials have proved, and could not prove again just now.
+pub(super) fn stands_unproved(situation: &Situation) -> bool {
+    let is_unread = situation.observed.microsoft.organization.why().is_some_and(Why::may_pass);
+    let was_proved = situation.permit == Permit::NotAllowed
+        && situation
+            .memory
+            .condition(ConditionType::CredentialsReady)
+            .is_some_and(|credentials| credentials.status == TriState::True);
+    is_unread && was_proved && stands(situation) && !has_aged_of(situation, ConditionType::CredentialsReady)
+}
+
 /// Whether the stored verdict is that only a person can help.
 pub(super) fn waits_for_person(situation: &Situation) -> bool {
     situation.memory.condition(ConditionType::Stalled).is_some()
+}
+
+/// A link could not be read: after three resyncs only a person can help.
+pub(super) fn of_link(situation: &Situation, name: &str) -> Waiting {
+    let waiting = Waiting::for_provider(situation);
+    if has_link_aged(situation, name) {
+        return Waiting::for_person(waiting.reason, waiting.message);
+    }
+    waiting
 }
 
 /// Reasons that say that the state of the tenant could not be read.
@@ -33,16 +61,23 @@ pub(super) const fn is_unreadable(reason: Reason) -> bool {
 
 /// Whether the state of the tenant has not been read for three resyncs.
 pub(super) fn has_aged(situation: &Situation) -> bool {
-    let Ok(desired) = &situation.desired else { return false };
-    let limit = situation.resync(desired).saturating_mul(3);
-    situation.recent.failing_since.is_some_and(|since| situation.now.duration_since(since) >= limit)
+    is_old(situation, situation.recent.failing_since)
 }
 
 /// Whether what a condition rests on has not been read for three resyncs.
 pub(super) fn has_aged_of(situation: &Situation, kind: ConditionType) -> bool {
+    is_old(situation, situation.recent.unread_since.get(&kind).copied())
+}
+
+/// Whether the link of this name has not been read for three resyncs.
+pub(super) fn has_link_aged(situation: &Situation, name: &str) -> bool {
+    is_old(situation, situation.recent.unread_links_since.get(name).copied())
+}
+
+fn is_old(situation: &Situation, since: Option<Timestamp>) -> bool {
     let Ok(desired) = &situation.desired else { return false };
     let limit = situation.resync(desired).saturating_mul(3);
-    situation.recent.unread_since.get(&kind).is_some_and(|since| situation.now.duration_since(*since) >= limit)
+    since.is_some_and(|since| situation.now.duration_since(since) >= limit)
 }
 
 /// The conditions that rest on something which could not be read just now.

@@ -8,9 +8,10 @@ use super::desired::Desired;
 use super::evidence;
 use super::links;
 use super::reading::{Reading, Source, Why};
+use super::services;
 use super::signals;
 use super::situation::Situation;
-use crate::api::{ConditionType, DesiredState, LinkReading, Reason};
+use crate::api::{ConditionType, DesiredState, LinkReading, Reason, TriState};
 use crate::tenant::{IntegrationType, LinkState};
 
 /// The best known reading of the service.
@@ -19,7 +20,7 @@ pub(super) fn service(situation: &Situation) -> Reading<bool> {
     let Ok(desired) = &situation.desired else { return fresh };
     if !fresh.is_false() && proven_gone(situation, desired) {
         // Proven by a person's word, which here outranks the broker's.
-        return Reading::attested(false);
+        return on_best_word(situation, false, Source::Attested);
     }
     let why = match fresh {
         Reading::Known { value, source } => return on_best_word(situation, value, source),
@@ -61,18 +62,15 @@ pub(super) fn lapsed(situation: &Situation, desired: &Desired) -> bool {
     remembered || reported || expired
 }
 
-/// The best known reading of a link. A switch that could only not be read again, or was left for a later look because only
-/// so many are read in one, is as it was; a person's word holds only while it stands in the spec.
+/// The best known reading of a link: what could not be read again, or whose turn to be read has not come, stands for three
+/// resyncs as it was last seen or claimed.
 pub(super) fn link(situation: &Situation, desired: &Desired, name: &str, kind: IntegrationType) -> Reading<LinkState> {
     let fresh = evidence::link(situation, desired, name, kind);
-    let Some(why) = fresh.why() else { return fresh };
-    let stands = if why.may_pass() {
-        !ageing::has_aged_of(situation, ConditionType::Integrated)
-    } else {
-        why == Why::NotAsked && links::is_left_for_later(&situation.observed.microsoft, name, kind)
-    };
-    let stored = situation.memory.integration(name).filter(|_| stands).map(|stored| (stored.state, stored.source));
-    match stored {
+    let is_unread = fresh.why().is_some_and(Why::may_pass) || links::awaits_its_turn(situation, name, kind);
+    if fresh.value().is_some() || !is_unread || ageing::has_link_aged(situation, name) {
+        return fresh;
+    }
+    match situation.memory.integration(name).map(|stored| (stored.state, stored.source)) {
         Some((LinkReading::Linked, Some(source @ (Source::Observed | Source::Claimed)))) => {
             Reading::Known { value: LinkState::Linked, source }
         }
@@ -81,6 +79,25 @@ pub(super) fn link(situation: &Situation, desired: &Desired, name: &str, kind: I
         }
         _ => fresh,
     }
+}
+
+/// Whether data flows through a link, as far as is known.
+pub(super) fn effective(situation: &Situation, name: &str, kind: IntegrationType) -> TriState {
+    let read = links::effective(&situation.observed.microsoft, name, kind);
+    match (read.why(), situation.memory.integration(name)) {
+        (Some(why), Some(stored)) if why.may_pass() => stored.effective,
+        _ => links::tri(&read),
+    }
+}
+
+/// Whether none of the four services feeds data, as far as is known.
+pub(super) fn is_empty(situation: &Situation) -> bool {
+    let microsoft = &situation.observed.microsoft;
+    if !microsoft.newest_rows.why().is_some_and(Why::may_pass) {
+        return services::is_empty(microsoft, situation.now);
+    }
+    let stored = &situation.memory.status().services;
+    !stored.is_empty() && stored.iter().all(|service| service.reporting == TriState::False)
 }
 
 /// On whose word, as people read it.

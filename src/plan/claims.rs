@@ -41,9 +41,9 @@ fn outranking<T>(observed: Reading<T>, others: impl FnOnce() -> Reading<T>) -> R
     }
 }
 
-/// The broker's word, else a person's.
+/// The broker's word, else a person's; a broker that could not be asked may say otherwise at the next look.
 fn vouched<T>(claimed: Reading<T>, attested: impl FnOnce() -> Reading<T>) -> Reading<T> {
-    if claimed.value().is_some() {
+    if claimed.value().is_some() || claimed.why() == Some(Why::ReadFailed) {
         return claimed;
     }
     match (&claimed, attested()) {
@@ -130,7 +130,9 @@ fn remembered_instance(situation: &Situation) -> Reading<bool> {
         .condition(ConditionType::ServiceOn)
         .is_some_and(|service| service.reason == Some(Reason::Deprovisioned));
     match situation.memory.service() {
-        Some((_, Source::Claimed)) => Reading::claimed(!gone),
+        // Whoever saw it go: asking a broker that shows nothing to remove it once more would never end.
+        Some(_) if gone => Reading::claimed(false),
+        Some((_, Source::Claimed)) => Reading::claimed(true),
         _ => Reading::unknown(Why::NotAsked),
     }
 }

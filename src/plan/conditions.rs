@@ -1,7 +1,8 @@
 //! Every condition, from a situation and its plan.
 
-use jiff::SignedDuration;
+mod links;
 
+use self::links::{integrated, is_link_unread};
 use super::access;
 use super::ageing;
 use super::attestation;
@@ -11,7 +12,7 @@ use super::deprovision;
 use super::desired::Desired;
 use super::eligibility;
 use super::evidence;
-use super::links;
+use super::memory::Remembered;
 use super::microsoft::Access;
 use super::operation;
 use super::planned::{Plan, Until, Waiting};
@@ -23,10 +24,7 @@ use super::signals;
 use super::situation::Situation;
 use super::step::progress_reason;
 use super::verdict::Verdict;
-use crate::api::{
-    ConditionType, DataLocationStatus, DesiredState, LinkReading, LocationSource, Reason, StepName, TriState,
-};
-use crate::tenant::LinkState;
+use crate::api::{ConditionType, DataLocationStatus, DesiredState, LocationSource, Reason, StepName, TriState};
 
 /// The verdicts in the order of the conditions; those that are absent unless true are left out when they are not.
 pub(super) fn verdicts(situation: &Situation, plan: &Plan) -> Vec<(ConditionType, Verdict)> {
@@ -61,13 +59,18 @@ fn first(plan: &Plan) -> Option<&Waiting> {
 }
 
 fn ready(situation: &Situation, plan: &Plan) -> Verdict {
+    let microsoft = &situation.observed.microsoft;
+    // Whose tenant it is could not be asked.
+    let is_unproved = !situation.is_permitted() && microsoft.organization.why().is_some_and(Why::may_pass);
     let is_known = situation.desired.is_err()
         || situation.subject.is_deleting
         || !situation.is_permitted()
         || best::service(situation).value().is_some();
+    let is_known = is_known && !is_unproved;
     let state = if is_known { TriState::False } else { TriState::Unknown };
     if let Some(waiting) = first(plan) {
-        let state = if is_blind(situation, waiting) { TriState::Unknown } else { state };
+        let is_blind = is_blind(situation, waiting) || is_blind_to_rest(situation, plan);
+        let state = if is_blind { TriState::Unknown } else { state };
         let nobody = if waiting.reason == Reason::ActionRequired { nobody(situation, plan) } else { "" };
         return Verdict::new(state, waiting.reason, format!("{}{nobody}", waiting.message));
     }
@@ -84,7 +87,7 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
     match desired.state {
         DesiredState::Enabled => {
             let place = situation_region(situation).map_or(String::new(), |place| format!(", its data {place}"));
-            let empty = if services::is_empty(&situation.observed.microsoft, situation.now) {
+            let empty = if best::is_empty(situation) {
                 "; it is empty: none of the four services feeds data, so it shows nothing and acts on nothing"
             } else {
                 ""
@@ -105,13 +108,29 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
     }
 }
 
-/// Whether a person is needed for the tenant to be seen again.
+/// Whether nothing but a look at the tenant is waited for.
 fn is_blind(situation: &Situation, waiting: &Waiting) -> bool {
     let is_of_sight = ageing::is_unreadable(waiting.reason)
         || matches!(waiting.reason, Reason::CredentialsMissing | Reason::CredentialsInvalid);
-    let is_unseen = evidence::service(situation).value().is_none()
-        || ageing::has_aged_of(situation, ConditionType::Integrated) && evidence::service(situation).is_true();
-    is_of_sight && waiting.until == Until::Person && is_unseen
+    let needs_person = waiting.until == Until::Person;
+    let is_service_unseen =
+        (needs_person || situation.memory.is_ready()) && evidence::service(situation).value().is_none();
+    is_of_sight && (is_service_unseen || is_rest_unseen(situation))
+}
+
+/// Whether the service is seen to be off, and whether the broker still has an instance to be removed could not be read.
+fn is_rest_unseen(situation: &Situation) -> bool {
+    let goes = situation.desired.as_ref().is_ok_and(|desired| desired.state == DesiredState::Deprovisioned);
+    let is_unread = evidence::instance(situation).why() == Some(Why::ReadFailed);
+    goes && !situation.subject.is_deleting && is_unread && evidence::service(situation).is_false()
+}
+
+/// Whether all that is open about a service that is on is a link, or where its data is, that could not be read.
+fn is_blind_to_rest(situation: &Situation, plan: &Plan) -> bool {
+    let Ok(desired) = &situation.desired else { return false };
+    let is_running = desired.state == DesiredState::Enabled && evidence::service(situation).is_true();
+    let is_all = plan.steps.is_empty() && plan.waiting.iter().all(|waiting| ageing::is_unreadable(waiting.reason));
+    is_running && is_all && (is_link_unread(situation, desired) || region::unread_though_declared(situation, desired))
 }
 
 fn situation_region(situation: &Situation) -> Option<String> {
@@ -150,7 +169,10 @@ fn of_tenant(situation: &Situation, desired: &Desired, plan: &Plan) -> Vec<(Cond
         (ConditionType::Eligible, remembered(situation, ConditionType::Eligible, eligible(situation, desired))),
         (ConditionType::Authorized, remembered(situation, ConditionType::Authorized, authorized(situation, plan))),
         (ConditionType::Consented, consented(desired, plan)),
-        (ConditionType::RegionPinned, region_pinned(situation, desired, plan)),
+        (
+            ConditionType::RegionPinned,
+            remembered(situation, ConditionType::RegionPinned, region_pinned(situation, desired, plan)),
+        ),
         (ConditionType::ServiceOn, service_on(situation, desired, plan)),
         (ConditionType::Integrated, integrated(situation, desired, plan)),
         (
@@ -171,12 +193,15 @@ fn remembered(situation: &Situation, kind: ConditionType, verdict: Verdict) -> V
     if verdict.status != TriState::Unknown || !may_pass || ageing::has_aged_of(situation, kind) {
         return verdict;
     }
-    situation
-        .memory
-        .condition(kind)
-        .filter(|stored| stored.status != TriState::Unknown)
-        .and_then(|stored| Some(Verdict::new(stored.status, stored.reason?, stored.message)))
-        .unwrap_or(verdict)
+    // That it can be read two ways is more than that it could not be read.
+    let says_more =
+        |stored: &Remembered| verdict.reason == Reason::ReadFailed && stored.reason == Some(Reason::Ambiguous);
+    let stored = situation.memory.condition(kind).filter(|stored| is_known(stored) || says_more(stored));
+    stored.and_then(|stored| Some(Verdict::new(stored.status, stored.reason?, stored.message))).unwrap_or(verdict)
+}
+
+fn is_known(stored: &Remembered) -> bool {
+    stored.status != TriState::Unknown
 }
 
 fn eligible(situation: &Situation, desired: &Desired) -> Verdict {
@@ -195,6 +220,10 @@ fn authorized(situation: &Situation, plan: &Plan) -> Verdict {
     }
     match plan.hand_offs().next() {
         Some(hand_off) => authority::authority(microsoft, &hand_off.roles).verdict,
+        None if is_next_unknown(plan) => Verdict::unknown(
+            Reason::ReadFailed,
+            "which step is next is not known, because the tenant could not be read",
+        ),
         None if plan.next().is_some() => Verdict::not_needed("the operator acts; nobody needs a role for that"),
         None => Verdict::not_needed("no step is pending that a person would have to do"),
     }
@@ -208,8 +237,24 @@ fn nobody(situation: &Situation, plan: &Plan) -> &'static str {
     }
 }
 
+fn is_next_unknown(plan: &Plan) -> bool {
+    plan.steps.is_empty() && plan.waiting.iter().any(|waiting| ageing::is_unreadable(waiting.reason))
+}
+
 fn reporting(situation: &Situation, desired: &Desired) -> Verdict {
-    services::verdict(&situation.observed.microsoft, desired, situation.now)
+    let verdict = services::verdict(situation, desired, best::is_empty(situation));
+    // Defender for Identity alone may be known to be silent: that is less than what was known before.
+    let why = situation.observed.microsoft.newest_rows.why().filter(|why| why.may_pass());
+    match why.filter(|_| !ageing::has_aged_of(situation, ConditionType::ServicesReporting)) {
+        Some(why) if situation.memory.condition(ConditionType::ServicesReporting).as_ref().is_some_and(is_known) => {
+            if verdict.reason == Reason::NotNeeded {
+                verdict
+            } else {
+                Verdict::unknown(why.reason(), verdict.message)
+            }
+        }
+        _ => verdict,
+    }
 }
 
 fn consented(desired: &Desired, plan: &Plan) -> Verdict {
@@ -368,76 +413,6 @@ fn why_off(situation: &Situation, desired: &Desired, plan: &Plan) -> Reason {
             _ => Reason::Enabling,
         },
     }
-}
-
-fn integrated(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict {
-    if desired.integrations.is_empty() {
-        return Verdict::not_needed("no integrations are declared");
-    }
-    if desired.state != DesiredState::Enabled {
-        return Verdict::not_needed(format!("links are left as they are while {}", desired.state));
-    }
-    let service = best::service(situation);
-    if service.value().is_none() {
-        return Verdict::unknown(Reason::NotAsked, "whether the service is on is not known");
-    }
-    let open: Vec<_> = desired
-        .integrations
-        .iter()
-        .filter_map(|(name, wish)| {
-            let reading = best::link(situation, desired, name, wish.kind);
-            (reading.value() != Some(&wish.state)).then(|| match reading.value() {
-                Some(state) => format!("{name} is {state}, declared {}", wish.state),
-                None => format!("{name} is not known, declared {}", wish.state),
-            })
-        })
-        .collect();
-    if open.is_empty() {
-        return linked(situation, desired);
-    }
-    if !service.is_true() {
-        return Verdict::not(Reason::Linking, "integrations follow when the service is on");
-    }
-    if let Some(name) = lapsed_link(situation, desired) {
-        let message = format!("{}; the attestation of {name} has lapsed: look again and attest it", open.join("; "));
-        return Verdict::unknown(Reason::AttestationExpired, message);
-    }
-    let step = || plan.steps.first().map(|step| progress_reason(step.change.name()));
-    let reason = first(plan).map(|waiting| waiting.reason).or_else(step).unwrap_or(Reason::Linking);
-    Verdict::not(reason, open.join("; "))
-}
-
-/// An integration that is known no more, because the word that it rested on has lapsed.
-fn lapsed_link<'a>(situation: &Situation, desired: &'a Desired) -> Option<&'a str> {
-    let is_lapsed = |name: &str| attestation::is_link_lapsed(desired, name, situation.now);
-    desired
-        .integrations
-        .iter()
-        .find(|(name, wish)| evidence::link(situation, desired, name, wish.kind).value().is_none() && is_lapsed(name))
-        .map(|(name, _)| name.as_str())
-}
-
-/// Every link is as declared. Data may take 12 hours to arrive (Microsoft, *Azure ATP integration*, 2020).
-fn linked(situation: &Situation, desired: &Desired) -> Verdict {
-    const UNTIL_IT_WORKS: SignedDuration = SignedDuration::from_hours(12);
-    let silent: Vec<&str> = desired
-        .integrations
-        .iter()
-        .filter(|(name, wish)| {
-            let is_young = situation.memory.integration(name).is_none_or(|stored| {
-                stored.state != LinkReading::Linked
-                    || stored.since_time.as_ref().is_none_or(|since| since.0 + UNTIL_IT_WORKS > situation.now)
-            });
-            let effective = links::effective(&situation.observed.microsoft, name, wish.kind);
-            wish.state == LinkState::Linked && effective.is_false() && is_young
-        })
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if silent.is_empty() {
-        return Verdict::met("every integration is as declared");
-    }
-    let message = format!("every integration is as declared; data of {} has not arrived yet", silent.join(", "));
-    Verdict::new(TriState::True, Reason::Propagating, message)
 }
 
 /// Whether the service is, as far as is known, the other way round than declared, because somebody switched it outside.

@@ -16,10 +16,12 @@ use crate::api::{OperationParameters, Reason, StepName};
 
 /// Whether the tenant is proven to be without the service: no instance that we may remove, and a tenant read as off.
 pub(super) fn is_proven(situation: &Situation, desired: &Desired) -> bool {
-    let is_off = evidence::service(situation).is_false();
-    // A person's word outranks the broker's once the broker can do no more, and never what is seen of the tenant itself.
-    let is_seen_on = signals::service(&situation.observed.microsoft).is_true();
-    let attested = attestation::is_deprovisioned(desired, situation.now) && !is_seen_on;
+    let seen = signals::service(&situation.observed.microsoft);
+    let is_off = evidence::service(situation).is_false() && !signals::shows_any(&situation.observed.microsoft);
+    // A person's word outranks the broker's once the broker can do no more, and never what is seen of the tenant itself, or
+    // may be seen at the next look.
+    let may_be_on = seen.is_true() || seen.why() == Some(Why::ReadFailed) && !has_passed_deadline(situation);
+    let attested = attestation::is_deprovisioned(desired, situation.now) && !may_be_on;
     match evidence::instance(situation).value() {
         Some(false) => is_off,
         _ if may_remove(situation) => attested && broker_gave_up(situation),
@@ -53,8 +55,7 @@ pub(super) fn plan_deprovision(situation: &Situation, desired: &Desired, plan: &
     let present = evidence::instance(situation);
     let why = "the spec declares Deprovisioned and confirms it".to_owned();
     if situation.has_broker() && present.why() == Some(Why::ReadFailed) {
-        let is_news = situation.subject.is_deleting || situation.spec_changed();
-        if !is_news && (situation.memory.is_ready() || ageing::waits_for_person(situation)) {
+        if ageing::stands(situation) {
             return ageing::plan_unreadable(situation, plan);
         }
         return plan.wait(unreachable(situation));
@@ -77,12 +78,13 @@ pub(super) fn plan_deprovision(situation: &Situation, desired: &Desired, plan: &
             return;
         }
     }
-    match evidence::service(situation).why() {
-        Some(Why::ReadFailed) if situation.subject.is_deleting => return plan.wait(Waiting::for_provider(situation)),
-        Some(Why::ReadFailed) => return ageing::plan_unreadable(situation, plan),
-        Some(Why::NotPermitted) if situation.memory.is_ready() || ageing::waits_for_person(situation) => {
-            return ageing::plan_unreadable(situation, plan);
-        }
+    // Where there is nothing for the broker to remove, a person is asked only for what could be looked at.
+    let is_unread = evidence::service(situation).why();
+    if is_unread.is_some_and(Why::may_pass) && ageing::stands(situation) {
+        return ageing::plan_unreadable(situation, plan);
+    }
+    match is_unread {
+        Some(Why::ReadFailed) => return plan.wait(unreachable(situation)),
         Some(Why::NotPermitted) => return plan.wait(Waiting::for_provider(situation)),
         Some(Why::NotAsked | Why::Ambiguous) | None => {}
     }

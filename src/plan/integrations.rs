@@ -17,7 +17,7 @@ use super::region;
 use super::restraint;
 use super::situation::Situation;
 use super::step::{ArmRequest, BrokerCall, BrokerRequest, Change, Step, StepActor};
-use crate::api::{Actor, ConditionType, LinkReading, OperationParameters, Reason};
+use crate::api::{Actor, LinkReading, OperationParameters, Reason};
 use crate::tenant::{IntegrationType, LinkState, Region};
 
 /// A declared link by its name.
@@ -87,7 +87,8 @@ fn plan_link(
     if reading.why() == Some(Why::Ambiguous) || seen.why() == Some(Why::Ambiguous) {
         let because =
             format!("whether integration {name} is linked can be read two ways, and nothing is written on doubt");
-        return plan.ask(handoff::attest(situation, desired, claim(wish.state)), &because);
+        let claim = format!("{} and integrationName {name}", claim(wish.state));
+        return plan.ask(handoff::attest(situation, desired, &claim), &because);
     }
     let (name_owned, kind) = (name.to_owned(), wish.kind);
     let change = match wish.state {
@@ -143,23 +144,23 @@ fn broker_request(desired: &Desired, wish: &DesiredLink) -> BrokerRequest {
 
 /// The switch, or the subscription that it belongs to, could not be read: nothing is written on doubt.
 fn unread(situation: &Situation, (name, wish): Named<'_>, reading: &Reading<LinkState>) -> Option<Waiting> {
-    let owner = links::asked(&situation.observed.microsoft, name)
-        .map_or(Why::NotAsked, |link| link.owner.why().unwrap_or(Why::NotAsked));
-    if wish.target.is_some() && links::is_left_for_later(&situation.observed.microsoft, name, wish.kind) {
-        let message = format!("integration {name} is read at one of the next looks");
-        return Some(Waiting::later(Reason::ProviderUnavailable, message));
-    }
+    let link = links::asked(&situation.observed.microsoft, name);
+    let owner = link.map_or(Why::NotAsked, |link| link.owner.why().unwrap_or(Why::NotAsked));
     match reading.why().filter(|why| why.may_pass()).unwrap_or(owner) {
-        Why::ReadFailed if ageing::has_aged_of(situation, ConditionType::Integrated) => {
-            let waiting = Waiting::for_provider(situation);
-            Some(Waiting::for_person(waiting.reason, waiting.message))
-        }
-        Why::ReadFailed => Some(Waiting::for_provider(situation)),
+        Why::ReadFailed => Some(ageing::of_link(situation, name)),
         Why::NotPermitted => Some(Waiting::for_person(
             Reason::PermissionDenied,
             format!("integration {name} could not be read: grant {}", links::permission(wish.kind)),
         )),
-        Why::NotAsked | Why::Ambiguous => None,
+        Why::NotAsked | Why::Ambiguous => {
+            let is_blind = link.is_none_or(|link| link.answer.value().is_none() || link.owner.value().is_none());
+            let signs_in = situation.observed.microsoft.is_asked();
+            (is_blind && signs_in && actor(situation, (name, wish)) == Actor::Arm).then(|| {
+                let reason = if wish.state == LinkState::Linked { Reason::Linking } else { Reason::Unlinking };
+                let message = format!("integration {name}, or the tenant of its subscription, has not been read yet: it is read at one of the next looks");
+                Waiting::later(reason, message)
+            })
+        }
     }
 }
 

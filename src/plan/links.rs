@@ -2,6 +2,7 @@
 
 use super::microsoft::{LinkAnswer, Microsoft, ObservedLink};
 use super::reading::{Reading, Why};
+use super::situation::Situation;
 use crate::api::TriState;
 use crate::tenant::{IntegrationType, LinkState, Permission, Service};
 
@@ -26,11 +27,6 @@ fn not_asked(microsoft: &Microsoft) -> Why {
     }
 }
 
-/// Whether the switch was not read in this look, though it can be: only so many are read in one.
-pub(super) fn is_left_for_later(microsoft: &Microsoft, name: &str, kind: IntegrationType) -> bool {
-    microsoft.is_asked() && !kind.is_changed_by_broker() && asked(microsoft, name).is_none()
-}
-
 fn shown(answer: &LinkAnswer) -> Option<LinkState> {
     let spelt = |text: &str| text.trim().to_ascii_lowercase();
     match answer {
@@ -49,6 +45,12 @@ fn shown(answer: &LinkAnswer) -> Option<LinkState> {
             _ => None,
         },
     }
+}
+
+/// Whether a link that Azure Resource Manager shows was not asked for in this look, because others came first.
+pub(super) fn awaits_its_turn(situation: &Situation, name: &str, kind: IntegrationType) -> bool {
+    let microsoft = &situation.observed.microsoft;
+    microsoft.is_asked() && !kind.is_changed_by_broker() && !microsoft.links.contains_key(name)
 }
 
 /// What was asked about the link of this name.

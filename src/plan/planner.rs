@@ -41,7 +41,11 @@ fn plan_afresh(situation: &Situation) -> Plan {
         }
     };
     if let Some(forbidden) = access::forbids(situation, desired) {
-        plan.wait(forbidden);
+        if ageing::stands_unproved(situation) {
+            plan.verdict_stands = true;
+        } else {
+            plan.wait(forbidden);
+        }
         return plan;
     }
     if desired.management == ManagementPolicy::Suspend {
@@ -104,7 +108,9 @@ fn plan_enabled(situation: &Situation, desired: &Desired, plan: &mut Plan) {
 fn plan_running(situation: &Situation, desired: &Desired, plan: &mut Plan) {
     plan.waiting.extend(region::gate(situation, desired));
     plan.drift.extend(region::contradicted_pin(situation, desired));
-    if region::unknown_though_declared(situation, desired) {
+    if region::unread_though_declared(situation, desired) {
+        plan.wait(Waiting::for_provider(situation));
+    } else if region::unknown_though_declared(situation, desired) {
         let because = "the spec declares a region and nobody knows where the data is";
         plan.ask(handoff::attest(situation, desired, "DataLocation"), because);
     }

@@ -28,6 +28,11 @@ pub(super) fn known(situation: &Situation) -> Reading<Region> {
     }
     match said(situation, desired) {
         Reading::Unknown { why: Why::NotAsked } => observed,
+        // What could not be read just now may contradict anybody's word, unless that is pinned already.
+        said if observed.why() == Some(Why::ReadFailed) => {
+            let pinned = situation.memory.pin().map(|pin| pin.region);
+            if said.value() == pinned.as_ref() && pinned.is_some() { said } else { observed }
+        }
         said => said,
     }
 }
@@ -111,6 +116,9 @@ pub(super) fn gate_to_on(situation: &Situation, desired: &Desired, has_endpoint:
     let may_be_elsewhere = situation.observed.microsoft.is_asked()
         && !has_endpoint.is_false()
         && of_security_center(situation, desired).is_none();
+    if may_be_elsewhere && known(situation).why() == Some(Why::ReadFailed) {
+        return Some(Unsettled::Forbidden(Waiting::for_provider(situation)));
+    }
     may_be_elsewhere.then(|| {
         Unsettled::LookFirst(format!(
             "the spec declares {wished}, a licence brings Defender for Endpoint, and where that has its data could not be read: the service would follow it for ever. Name observation.subscriptionId, or attest DataLocation"
@@ -184,6 +192,11 @@ const fn word(source: Source) -> &'static str {
 /// A region is declared and nobody knows where the data of the running service is.
 pub(super) fn unknown_though_declared(situation: &Situation, desired: &Desired) -> bool {
     desired.region.is_some() && known(situation).value().is_none() && !pin_is_known(situation)
+}
+
+/// Whether that is so only because it could not be read.
+pub(super) fn unread_though_declared(situation: &Situation, desired: &Desired) -> bool {
+    unknown_though_declared(situation, desired) && known(situation).why() == Some(Why::ReadFailed)
 }
 
 /// Whether somebody's word stands behind the pin, as it is now; an attested one lapses with its attestation.

@@ -25,7 +25,7 @@ use crate::api::{
     Operation, OperationResult, PendingAction, PlannedStep, Reason, ServiceStatus, TenantFacts,
     ThreatProtectionTenantStatus, TriState,
 };
-use crate::tenant::{Feature, IntegrationType, LinkState, Service};
+use crate::tenant::{Feature, LinkState, Service};
 
 /// The status to be written. Equal to the stored one when there is nothing new to say.
 ///
@@ -331,25 +331,12 @@ fn links_of(situation: &Situation) -> Vec<IntegrationStatus> {
                 name: name.clone(),
                 state,
                 actor: integrations::actor(situation, (name.as_str(), wish)),
-                effective: effective_of(situation, name, wish.kind, stored),
+                effective: best::effective(situation, name, wish.kind),
                 source: reading.source(),
                 since_time: since.filter(|_| state != LinkReading::Unknown),
             }
         })
         .collect()
-}
-
-fn effective_of(
-    situation: &Situation,
-    name: &str,
-    kind: IntegrationType,
-    stored: Option<&IntegrationStatus>,
-) -> TriState {
-    let read = links::effective(&situation.observed.microsoft, name, kind);
-    match (read.why(), stored) {
-        (Some(why), Some(stored)) if why.may_pass() => stored.effective,
-        _ => links::tri(&read),
-    }
 }
 
 /// Whether a status carries the same intent and pin as the stored one, so that the step may be sent without a write.

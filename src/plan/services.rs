@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::desired::Desired;
 use super::microsoft::{Answer, Microsoft};
 use super::reading::{Reading, Why};
+use super::situation::Situation;
 use super::verdict::Verdict;
 use crate::api::{Reason, TriState};
 use crate::tenant::Service;
@@ -39,11 +40,12 @@ pub(super) fn is_empty(microsoft: &Microsoft, now: Timestamp) -> bool {
 }
 
 /// The condition `ServicesReporting`.
-pub(super) fn verdict(microsoft: &Microsoft, desired: &Desired, now: Timestamp) -> Verdict {
-    let all = all(microsoft, now);
+pub(super) fn verdict(situation: &Situation, desired: &Desired, is_empty: bool) -> Verdict {
+    let microsoft = &situation.observed.microsoft;
+    let all = all(microsoft, situation.now);
     let expected = &desired.expected_services;
     if expected.is_empty() {
-        let empty = if is_empty(microsoft, now) { "; none of the four feeds data" } else { "" };
+        let empty = if is_empty { "; none of the four feeds data" } else { "" };
         return Verdict::not_needed(format!("no services are expected{empty}"));
     }
     let with = |wanted: fn(&Reading<bool>) -> bool| -> Vec<&str> {

@@ -25,6 +25,11 @@ pub(super) fn service(microsoft: &Microsoft) -> Reading<bool> {
     }
 }
 
+/// Whether anything at all is seen of the service: less than what proves it to be on, and more than its absence.
+pub(super) fn shows_any(microsoft: &Microsoft) -> bool {
+    hunts(microsoft).is_true() || answers(&microsoft.incidents).is_true()
+}
+
 /// The application permissions whose lack keeps the state of the service from being known.
 pub(super) fn lacking(microsoft: &Microsoft) -> Vec<Permission> {
     let denied = |why: Option<Why>| why == Some(Why::NotPermitted);

@@ -80,6 +80,8 @@ pub struct Recent {
     pub throttled_until: Option<Timestamp>,
     /// Since when what a condition rests on could not be read.
     pub unread_since: BTreeMap<ConditionType, Timestamp>,
+    /// Since when a declared link could not be read, by the name of its entry.
+    pub unread_links_since: BTreeMap<String, Timestamp>,
     /// When a reconcile request was last answered: a hand-off is looked at more often for a while after it.
     pub requested_at: Option<Timestamp>,
 }

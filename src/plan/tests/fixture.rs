@@ -182,7 +182,7 @@ impl World {
         panic!("not settled after 8 passes: {}", self.plan());
     }
 
-    fn write(&mut self, status: ThreatProtectionTenantStatus) {
+    pub(super) fn write(&mut self, status: ThreatProtectionTenantStatus) {
         // Through JSON, as the API server stores it: times lose what is below a second.
         let stored: ThreatProtectionTenantStatus =
             serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
