@@ -269,10 +269,8 @@ impl Reason {
                 "Find out who changes the tenant by hand or from another cluster; then change the spec, or request a reconcile."
             }
             Self::NotEligible => "Assign one of the licences that the message names.",
-            Self::ConsentRequired => {
-                "Record a consent in dataSharing.consent that was given on or after the day that the message names."
-            }
-            Self::RegionRequired => "Set dataLocation.region.",
+            Self::ConsentRequired => "Record a consent in dataSharing.consent that is as new as the message asks for.",
+            Self::RegionRequired => "Set dataLocation.region, or tell where the data is, as the message says.",
             Self::PermissionDenied | Self::NotPermitted => "Grant the permission that the message names.",
             Self::OperationFailed => {
                 "Look into the broker with the instance id of the message, then request a reconcile."
@@ -286,7 +284,7 @@ impl Reason {
             Self::ActionRequired => "Do what status.pendingActions says: who, where and what.",
             Self::ProviderRejected => "Follow the broker's message; correct the spec.",
             Self::ProviderUnavailable => {
-                "Usually nothing: the operator tries again. If it lasts, look at the broker with the request id of the message."
+                "Usually nothing: the operator tries again. If it lasts, or is Stalled, look at the broker or at the state of Microsoft's services with the request id of the message."
             }
             Self::Throttled => "Nothing: the operator waits as long as it was asked to.",
             Self::ObserveOnly => "Read status.plan; set managementPolicy: Manage to carry it out.",

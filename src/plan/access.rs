@@ -30,6 +30,11 @@ pub(super) fn refused(situation: &Situation) -> Option<Waiting> {
     }
 }
 
+/// Whether what was reached is not what is declared: nothing that was read there counts.
+pub(super) fn is_mistaken(situation: &Situation) -> bool {
+    situation.desired.as_ref().is_ok_and(|desired| mistaken(situation, desired).is_some())
+}
+
 /// The tenant that was reached is another one, or lives in another cloud.
 fn mistaken(situation: &Situation, desired: &Desired) -> Option<Waiting> {
     let microsoft = &situation.observed.microsoft;

@@ -31,6 +31,8 @@ struct Count {
     groups: usize,
     /// Assignments that make nobody a holder: to applications, to empty groups, for a part of the tenant.
     others: usize,
+    /// Whether the members of a group could not be read.
+    has_unread_groups: bool,
     /// Why more is not known.
     whys: BTreeSet<Why>,
 }
@@ -46,6 +48,7 @@ impl AddAssign for Count {
         self.persons += other.persons;
         self.groups += other.groups;
         self.others += other.others;
+        self.has_unread_groups |= other.has_unread_groups;
         self.whys.extend(other.whys);
     }
 }
@@ -69,7 +72,7 @@ pub(super) fn authority(microsoft: &Microsoft, roles: &[Role]) -> Authority {
         let first = if is_assigned { "" } else { "; every one of them must activate it first" };
         Verdict::met(format!("known to hold a role for this step: {}{first}", known.join("; ")))
     } else if let Some(why) = first(&total.whys) {
-        unknown(why, &names)
+        unknown(why, &names, total.has_unread_groups)
     } else if roles.is_empty() {
         Verdict::unknown(Reason::NotAsked, "no role was asked for")
     } else {
@@ -125,6 +128,7 @@ fn add(count: &mut Count, holder: &Holder) {
         }
         Principal::Group { members: Reading::Known { .. } } => count.groups += 1,
         Principal::Group { members: Reading::Unknown { why } } => {
+            count.has_unread_groups = true;
             count.whys.insert(*why);
         }
         Principal::Unrecognised => {
@@ -139,13 +143,21 @@ fn first(whys: &BTreeSet<Why>) -> Option<Why> {
     order.into_iter().find(|why| whys.contains(why))
 }
 
-fn unknown(why: Why, names: &str) -> Verdict {
+fn unknown(why: Why, names: &str, has_groups: bool) -> Verdict {
     let holds = format!("whether anybody holds {names} for the whole tenant");
     match why {
         Why::NotAsked => Verdict::unknown(Reason::NotAsked, format!("{holds} was not asked")),
         Why::NotPermitted => Verdict::unknown(
             Reason::NotPermitted,
-            format!("{holds} may not be read: grant the application permission {}", Permission::DirectoryRoles.name()),
+            format!(
+                "{holds} may not be read: grant the application permission {}{}",
+                Permission::DirectoryRoles.name(),
+                if has_groups {
+                    format!(", and {} for the members of groups", Permission::GroupMembers.name())
+                } else {
+                    String::new()
+                }
+            ),
         ),
         Why::ReadFailed => Verdict::unknown(Reason::ReadFailed, format!("{holds} could not be read")),
         Why::Ambiguous => Verdict::unknown(

@@ -31,6 +31,12 @@ pub(super) fn verdicts(situation: &Situation, plan: &Plan) -> Vec<(ConditionType
     let ready = ready(situation, plan);
     let mut verdicts = vec![(ConditionType::Ready, ready.clone())];
     match &situation.desired {
+        Ok(desired) if access::is_mistaken(situation) => {
+            verdicts.extend(of_nothing(&ready).into_iter().map(|(kind, verdict)| match kind {
+                ConditionType::CredentialsReady => (kind, access::verdict(situation, desired)),
+                _ => (kind, verdict),
+            }));
+        }
         Ok(desired) if situation.is_permitted() => {
             verdicts.extend(of_tenant(situation, desired, plan));
         }
@@ -66,7 +72,7 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
         || situation.subject.is_deleting
         || !situation.is_permitted()
         || best::service(situation).value().is_some();
-    let is_known = is_known && !is_unproved;
+    let is_known = is_known && !is_unproved && !access::is_mistaken(situation);
     let state = if is_known { TriState::False } else { TriState::Unknown };
     if let Some(waiting) = first(plan) {
         let is_blind = is_blind(situation, waiting) || is_blind_to_rest(situation, plan);
@@ -302,6 +308,9 @@ fn region_pinned(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdi
     if let Some(wished) = desired.region {
         return not_asked(&format!("{wished} is wished; it is pinned when the service is turned on"));
     }
+    if desired.experience.administrator_chooses_region() {
+        return not_asked("under these rules a region is chosen when the service is turned on, for ever");
+    }
     not_asked("Microsoft chooses the region, and it cannot be changed afterwards")
 }
 
@@ -370,6 +379,9 @@ fn service_on(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict 
 fn unknown_because(situation: &Situation, desired: &Desired, why: Why) -> String {
     let lacking: Vec<_> = signals::lacking(&situation.observed.microsoft).iter().map(ToString::to_string).collect();
     match why {
+        Why::NotAsked if access::refused(situation).is_some() => {
+            "the credentials are refused, so the tenant could not be asked".to_owned()
+        }
         Why::NotAsked => "nothing that could tell is configured: attest what is seen".to_owned(),
         Why::Ambiguous if attestation::service(desired, situation.now).why() == Some(Why::Ambiguous) => {
             "live attestations contradict each other".to_owned()
@@ -434,6 +446,12 @@ fn in_sync(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict {
     let contended = plan.waiting.iter().any(|waiting| waiting.reason == Reason::Contended);
     if !repairs.is_empty() || contended || switched_outside(situation, desired) {
         return Verdict::not(Reason::Drifted, "the tenant was changed outside and differs from the spec");
+    }
+    if plan.is_settled() && situation.subject.is_deleting && !is_deprovisioned(situation, plan) {
+        return Verdict::unknown(
+            Reason::NotAsked,
+            "the resource is let go; the tenant is left as it is and was not looked at",
+        );
     }
     if plan.is_settled() {
         return Verdict::met("the tenant is as declared");

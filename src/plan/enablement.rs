@@ -26,7 +26,7 @@ pub(super) fn turn_on(situation: &Situation, desired: &Desired, plan: &mut Plan)
     if plan.waiting.len() > closed {
         return;
     }
-    let change = Change::Enable { pins: region::to_pin(situation, desired), is_repair: outside };
+    let change = Change::Enable { place: region::to_place(situation, desired), is_repair: outside };
     let why = if outside { "somebody turned it off outside" } else { "the spec declares Enabled" };
     if situation.has_broker() {
         let request = enable_request(situation, desired, present.is_true());
@@ -43,13 +43,13 @@ pub(super) fn ask_to_turn_on(situation: &Situation, desired: &Desired, plan: &mu
     if plan.waiting.len() > closed {
         return;
     }
-    let change = Change::Enable { pins: region::to_pin(situation, desired), is_repair: false };
+    let change = Change::Enable { place: region::to_place(situation, desired), is_repair: false };
     hand_over(situation, desired, (change, "the spec declares Enabled"), plan);
 }
 
 fn hand_over(situation: &Situation, desired: &Desired, (change, why): (Change, &str), plan: &mut Plan) {
     let pins = match &change {
-        Change::Enable { pins, .. } => *pins,
+        Change::Enable { place, .. } => place.region(),
         _ => None,
     };
     let mut hand_off = handoff::turn_on(situation, desired, pins);

@@ -274,9 +274,9 @@ pub(super) fn attest(situation: &Situation, desired: &Desired, claim: &str) -> H
             "Is {product} on for tenant {tenant}, and where is its data and that of Defender for Endpoint? Please turn nothing on."
         );
         let verified_by = format!("an entry in spec.attestations with claim {claim}");
-        let mut hand_off = ask_support(desired, PendingStep::Attest, &request, verified_by);
-        hand_off.instructions.push_str(&format!(" Write the answer into spec.attestations ({claim})."));
-        return hand_off;
+        let hand_off = ask_support(desired, PendingStep::Attest, &request, verified_by);
+        let instructions = format!("{} Write the answer into spec.attestations ({claim}).", hand_off.instructions);
+        return HandOff { instructions, ..hand_off };
     }
     let opens = if desired.experience.turns_on_by_visit() && claim.starts_with("Service") {
         "Mind that opening the portal of a tenant that is off may turn it on. "

@@ -87,7 +87,7 @@ impl Plan {
     #[must_use]
     pub(super) fn pins(&self) -> Option<Region> {
         self.next().and_then(|step| match &step.change {
-            Change::Enable { pins, .. } => *pins,
+            Change::Enable { place, .. } => place.region(),
             _ => None,
         })
     }

@@ -10,6 +10,7 @@ use super::observed::Instance;
 use super::planned::Waiting;
 use super::reading::{Reading, Source, Why};
 use super::situation::Situation;
+use super::step::Place;
 use super::verdict::Verdict;
 use crate::api::{DataLocationStatus, DesiredState, LocationSource, Reason, StepName, TriState};
 use crate::tenant::{Permission, Region};
@@ -101,9 +102,9 @@ pub(super) fn gate_to_on(situation: &Situation, desired: &Desired, has_endpoint:
         return None;
     }
     let Some(wished) = desired.region else {
-        let must_choose = desired.experience.administrator_chooses_region() && has_endpoint.is_false();
+        let must_choose = desired.experience.administrator_chooses_region() && situation.observed.microsoft.is_asked();
         return must_choose.then(|| {
-            let message = "under these rules the region is chosen where Defender ATP has none, and it never moves: set dataLocation.region";
+            let message = "under these rules the region is chosen where Defender ATP has none, it is not known to have one, and the choice never moves: set dataLocation.region, or tell where Defender ATP is (observation.subscriptionId, or attest DataLocation)";
             Unsettled::Forbidden(Waiting::for_person(Reason::RegionRequired, message.to_owned()))
         });
     };
@@ -173,10 +174,11 @@ pub(super) fn mismatch(situation: &Situation, desired: &Desired) -> Option<Waiti
         (_, Some(pin)) if pin.region != wished => (pin.region, "as pinned in status.dataLocation"),
         _ => return None,
     };
+    let is_in = if evidence::service(situation).is_true() { "is in" } else { "would be in" };
     Some(Waiting::for_person(
         Reason::RegionMismatch,
         format!(
-            "the spec declares {wished} and the data is in {region} ({word}); it never moves. Set dataLocation.region to {region} or remove it; {wished} needs a deprovisioning by support first"
+            "the spec declares {wished} and the data {is_in} {region} ({word}); it never moves. Set dataLocation.region to {region} or remove it; {wished} needs a deprovisioning by support first"
         ),
     ))
 }
@@ -214,6 +216,20 @@ pub(super) fn to_pin(situation: &Situation, desired: &Desired) -> Option<Region>
     // An instance that exists has its region already: a wish cannot go with an update.
     let wished = desired.region.filter(|_| !evidence::instance(situation).is_true());
     pinned.or_else(|| known(situation).value().copied()).or(wished)
+}
+
+/// Where the data will be once the service is on, and whether that is decided by turning it on.
+pub(super) fn to_place(situation: &Situation, desired: &Desired) -> Place {
+    if !desired.cloud.has_regions() {
+        return Place::OneLocation(desired.cloud);
+    }
+    let is_there = evidence::instance(situation).is_true() && situation.memory.pin().is_some();
+    match to_pin(situation, desired) {
+        Some(region) if is_there => Place::AsBefore(region),
+        Some(region) => Place::Pinned(region),
+        None if desired.experience.administrator_chooses_region() => Place::AdministratorChooses,
+        None => Place::MicrosoftChooses,
+    }
 }
 
 /// The pin as it should be written: it is set once, its source only grows, and proven deprovisioning clears it.

@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use super::access;
 use super::authority;
 use super::best;
 use super::conditions;
@@ -55,7 +56,7 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
     status.conditions = conditions_of(situation, conditions::verdicts(situation, plan));
     status.plan = plan.steps.iter().map(planned).collect();
     status.pending_actions = pending_actions(situation, plan);
-    if situation.desired.is_err() || !situation.is_permitted() {
+    if situation.desired.is_err() || !situation.is_permitted() || access::is_mistaken(situation) {
         return status;
     }
     let answered = situation.spec_changed() || situation.reconcile_requested();

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::failure::Failure;
 use super::handoff::HandOff;
 use crate::api::{Actor, OperationParameters, Reason, Risk, StepName};
-use crate::tenant::{IntegrationType, LinkState, Region, TenantId};
+use crate::tenant::{Cloud, IntegrationType, LinkState, Region, TenantId};
 
 /// Name of the service itself in `status.repairs`. It starts with a capital letter, which no integration's name can.
 pub const SERVICE: &str = "Service";
@@ -28,8 +28,8 @@ pub struct Step {
 pub enum Change {
     /// From off to on.
     Enable {
-        /// The region that is pinned before the request is sent; `None`: Microsoft chooses.
-        pins: Option<Region>,
+        /// Where its data will be.
+        place: Place,
         /// Sets back what somebody changed outside.
         is_repair: bool,
     },
@@ -60,6 +60,37 @@ pub enum Change {
     Deprovision,
 }
 
+/// Where the data will be once the service is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this region, which is pinned before the request is sent.
+    Pinned(Region),
+    /// Where it is already: that was decided when the service was first turned on.
+    AsBefore(Region),
+    /// Where Microsoft decides.
+    MicrosoftChooses,
+    /// Where the administrator decides on the welcome page.
+    AdministratorChooses,
+    /// In the one location of this cloud.
+    OneLocation(Cloud),
+}
+
+impl Place {
+    /// The region, where it is decided.
+    #[must_use]
+    pub const fn region(self) -> Option<Region> {
+        match self {
+            Self::Pinned(region) | Self::AsBefore(region) => Some(region),
+            Self::MicrosoftChooses | Self::AdministratorChooses | Self::OneLocation(_) => None,
+        }
+    }
+
+    /// Whether something is decided that never changes afterwards.
+    const fn is_decided_now(self) -> bool {
+        matches!(self, Self::Pinned(_) | Self::MicrosoftChooses | Self::AdministratorChooses)
+    }
+}
+
 impl Change {
     /// The kind of step.
     #[must_use]
@@ -83,10 +114,11 @@ impl Change {
         }
     }
 
-    /// How much it can harm. Turning on pins a region for ever.
+    /// How much it can harm. Turning on decides a region for ever, unless that is decided already.
     #[must_use]
     pub const fn risk(&self) -> Risk {
         match self {
+            Self::Enable { place, .. } if !place.is_decided_now() => Risk::Mutating,
             Self::Enable { .. } | Self::Deprovision => Risk::Irreversible,
             Self::Disable { .. } => Risk::Destructive,
             Self::Link { kind, .. } if kind.is_irreversible() => Risk::Irreversible,
@@ -192,11 +224,14 @@ impl Change {
     #[must_use]
     pub fn cannot_be_undone(&self) -> Option<String> {
         match self {
-            Self::Enable { pins: Some(region), .. } => {
+            Self::Enable { place: Place::Pinned(region), .. } => {
                 Some(format!("the data of this tenant will be in {region} for ever; it never moves"))
             }
-            Self::Enable { pins: None, .. } => {
+            Self::Enable { place: Place::MicrosoftChooses, .. } => {
                 Some("Microsoft chooses the region of the data, and it cannot be changed afterwards".to_owned())
+            }
+            Self::Enable { place: Place::AdministratorChooses, .. } => {
+                Some("the region that is chosen on the welcome page cannot be changed afterwards".to_owned())
             }
             Self::Deprovision => {
                 Some("the service, its incidents and its settings are removed from the tenant for good".to_owned())
@@ -205,7 +240,23 @@ impl Change {
                 "it creates an Endpoint tenant whose location never moves, and deploys agents that unlinking leaves behind"
                     .to_owned(),
             ),
-            Self::Disable { .. } | Self::Link { .. } | Self::Unlink { .. } => None,
+            Self::Enable { .. } | Self::Disable { .. } | Self::Link { .. } | Self::Unlink { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pinned(region) => write!(f, ", its data in {region} for ever"),
+            Self::AsBefore(region) => write!(f, " again; its data stays in {region}"),
+            Self::MicrosoftChooses => {
+                write!(f, "; Microsoft chooses the region, and it cannot be changed afterwards")
+            }
+            Self::AdministratorChooses => {
+                write!(f, "; the region is chosen on the welcome page, and it cannot be changed afterwards")
+            }
+            Self::OneLocation(cloud) => write!(f, "; cloud {cloud} has one location"),
         }
     }
 }
@@ -213,10 +264,7 @@ impl Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Enable { pins: Some(region), .. } => write!(f, "turn the service on, its data in {region} for ever"),
-            Self::Enable { pins: None, .. } => {
-                write!(f, "turn the service on; Microsoft chooses the region, and it cannot be changed afterwards")
-            }
+            Self::Enable { place, .. } => write!(f, "turn the service on{place}"),
             Self::Disable { .. } => write!(f, "opt out: the features go, the four services stay as they are"),
             Self::Link { name, kind, .. } => write!(f, "link {name} ({kind})"),
             Self::Unlink { name, kind, .. } if kind.is_irreversible() => {

@@ -15,6 +15,8 @@ pub enum Permission {
     IdentityHealth,
     /// Holders of directory roles.
     DirectoryRoles,
+    /// Members of groups that hold directory roles.
+    GroupMembers,
     /// The connector between Defender for Endpoint and Intune.
     IntuneConnector,
     /// Settings of Defender for Cloud, to read them.
@@ -35,6 +37,7 @@ impl Permission {
             Self::ThreatHunting => "ThreatHunting.Read.All",
             Self::IdentityHealth => "SecurityIdentitiesHealth.Read.All",
             Self::DirectoryRoles => "RoleManagement.Read.Directory",
+            Self::GroupMembers => "GroupMember.Read.All",
             Self::IntuneConnector => "DeviceManagementServiceConfig.Read.All",
             Self::SecurityReader => "Security Reader",
             Self::SecurityAdmin => "Security Admin",

@@ -156,8 +156,17 @@ impl Forecast {
         }
         let waiting = waiting.filter(|waiting| !matches!(waiting.reason, Reason::ActionRequired | Reason::ObserveOnly));
         parts.extend(waiting.map(|waiting| format!("waits ({})", waiting.reason)));
-        if parts.is_empty() { "Something is to be done.".to_owned() } else { format!("{}.", parts.join(", ")) }
+        if parts.is_empty() {
+            "Something is to be done.".to_owned()
+        } else {
+            format!("{}.", capitalised(&parts.join(", ")))
+        }
     }
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut rest = sentence.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 /// Only a change of the declaration, or of what surrounds it, helps.

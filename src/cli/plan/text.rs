@@ -3,7 +3,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::forecast::{Exit, Forecast};
-use crate::api::{ConditionType, StatusSource, ThreatProtectionTenantStatus, TriState};
+use crate::api::{ConditionType, Reason, StatusSource, ThreatProtectionTenantStatus, TriState};
+use crate::plan::planned::Plan;
 use crate::plan::situation::Situation;
 
 const WIDTH: usize = 100;
@@ -48,7 +49,7 @@ fn of_one(forecast: &Forecast, lines: &mut Vec<String>) {
         wrap(&finalizer, "  ", "    ", lines);
     }
     section("Status that would be reported", lines);
-    conditions(&forecast.status, &planned, lines);
+    conditions(&forecast.status, plan, lines);
     lines.push(String::new());
     let exit = match forecast.exit() {
         Exit::Pending => "Exit 2: something is to be done or awaited.".to_owned(),
@@ -104,7 +105,7 @@ fn now(forecast: &Forecast) -> String {
 }
 
 /// The table of conditions; a message that stands above already is not repeated.
-fn conditions(status: &ThreatProtectionTenantStatus, planned: &str, lines: &mut Vec<String>) {
+fn conditions(status: &ThreatProtectionTenantStatus, plan: &Plan, lines: &mut Vec<String>) {
     let width = |cell: fn(&Condition) -> &str| {
         status.conditions.iter().map(|condition| cell(condition).chars().count()).max().unwrap_or_default() + 2
     };
@@ -115,21 +116,26 @@ fn conditions(status: &ThreatProtectionTenantStatus, planned: &str, lines: &mut 
         let is_repeated =
             ready.is_some_and(|ready| ready.type_ != condition.type_ && ready.message == condition.message);
         let message = match condition.message.as_str() {
-            _ if is_repeated => "as Ready",
-            text if text.chars().count() > WIDTH && is_planned(text, planned) => "as the plan says",
-            text => text,
+            _ if is_repeated => "as Ready".to_owned(),
+            text => shortened(text, plan),
         };
         let head = format!("  {:<kind$}{:<state$}{:<reason$}", condition.type_, condition.status, condition.reason);
-        wrap(message, &head, &" ".repeat(2 + kind + state + reason), lines);
+        wrap(&message, &head, &" ".repeat(2 + kind + state + reason), lines);
     }
 }
 
-/// Whether the plan says the same: what waits for a hand-off is told there in its parts.
-fn is_planned(message: &str, planned: &str) -> bool {
-    planned.contains(message)
-        || planned
-            .lines()
-            .any(|line| line.trim_start().strip_prefix("what: ").is_some_and(|what| message.contains(what)))
+/// A message without what the plan says above already.
+fn shortened(message: &str, plan: &Plan) -> String {
+    if message.chars().count() <= WIDTH {
+        return message.to_owned();
+    }
+    if plan.waiting.iter().any(|waiting| waiting.reason != Reason::ActionRequired && waiting.message == message) {
+        return "as the plan says".to_owned();
+    }
+    plan.hand_offs().fold(message.to_owned(), |text, hand_off| {
+        let whole = format!("{}: {} ({})", hand_off.who(), hand_off.instructions, hand_off.link);
+        text.replace(&whole, "as the plan says").replace(&hand_off.instructions, "as the plan says")
+    })
 }
 
 /// Breaks a text at blanks. What has no blank, such as a link, stays whole.

@@ -99,6 +99,7 @@ impl World {
                 .file
                 .failing_since
                 .map_or_else(BTreeMap::new, |since| ConditionType::ALL.iter().map(|kind| (*kind, since)).collect()),
+            unread_links_since: BTreeMap::new(),
             requested_at: None,
         }
     }

@@ -6,14 +6,14 @@ use super::first;
 use crate::api::{DesiredState, LinkReading, Reason, TriState};
 use crate::plan::attestation;
 use crate::plan::best;
-use crate::plan::desired::Desired;
+use crate::plan::desired::{Desired, DesiredLink};
 use crate::plan::evidence;
 use crate::plan::planned::Plan;
 use crate::plan::reading::Why;
 use crate::plan::situation::Situation;
 use crate::plan::step::progress_reason;
 use crate::plan::verdict::Verdict;
-use crate::tenant::LinkState;
+use crate::tenant::{IntegrationType, LinkState};
 
 /// The condition `Integrated`.
 pub(super) fn integrated(situation: &Situation, desired: &Desired, plan: &Plan) -> Verdict {
@@ -86,13 +86,28 @@ fn linked(situation: &Situation, desired: &Desired) -> Verdict {
                     || stored.since_time.as_ref().is_none_or(|since| since.0 + UNTIL_IT_WORKS > situation.now)
             });
             let effective = best::effective(situation, name, wish.kind);
-            wish.state == LinkState::Linked && effective == TriState::False && is_young
+            let is_slow = wish.kind == IntegrationType::IdentityCloudApps;
+            is_slow && wish.state == LinkState::Linked && effective == TriState::False && is_young
         })
         .map(|(name, _)| name.as_str())
         .collect();
     if silent.is_empty() {
-        return Verdict::met("every integration is as declared");
+        return Verdict::met(format!("every integration is as declared{}", unresponsive(situation, desired)));
     }
     let message = format!("every integration is as declared; data of {} has not arrived yet", silent.join(", "));
     Verdict::new(TriState::True, Reason::Propagating, message)
+}
+
+/// What is linked to Intune and has lost contact.
+fn unresponsive(situation: &Situation, desired: &Desired) -> String {
+    let is_lost = |(name, wish): &(&String, &DesiredLink)| {
+        let effective = best::effective(situation, name, wish.kind);
+        wish.kind == IntegrationType::EndpointIntune && wish.state == LinkState::Linked && effective == TriState::False
+    };
+    let lost: Vec<&str> = desired.integrations.iter().filter(is_lost).map(|(name, _)| name.as_str()).collect();
+    if lost.is_empty() {
+        String::new()
+    } else {
+        format!("; {} does not respond, look at the connector in Intune", lost.join(", "))
+    }
 }
