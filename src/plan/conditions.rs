@@ -118,9 +118,14 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
 fn is_blind(situation: &Situation, waiting: &Waiting) -> bool {
     let is_of_sight = ageing::is_unreadable(waiting.reason)
         || matches!(waiting.reason, Reason::CredentialsMissing | Reason::CredentialsInvalid);
-    let needs_person = waiting.until == Until::Person;
+    // What is remembered to differ from a changed wish differs, whatever could not be read.
+    let was_as_declared = situation.memory.is_ready()
+        && situation
+            .desired
+            .as_ref()
+            .is_ok_and(|desired| best::service(situation).value() == Some(&(desired.state == DesiredState::Enabled)));
     let is_service_unseen =
-        (needs_person || situation.memory.is_ready()) && evidence::service(situation).value().is_none();
+        (waiting.until == Until::Person || was_as_declared) && evidence::service(situation).value().is_none();
     is_of_sight && (is_service_unseen || is_rest_unseen(situation))
 }
 

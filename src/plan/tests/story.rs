@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::fixture::{TENANT, World};
 use super::model::{Fault, Tenant};
 use crate::api::{ConditionType, Reason, StepName, ThreatProtectionTenantStatus};
+use crate::plan::failure::ErrorClass;
 use crate::plan::memory::Memory;
 use crate::plan::microsoft::{Access, Answer, Hunting, Microsoft};
 use crate::plan::observed::Instance;
@@ -109,7 +110,7 @@ impl Story {
         }
         let done = matches!(outcome, Outcome::Done);
         let observed = done.then(|| self.tenant.look(&self.world.spec, None, Fault::Nothing));
-        let refused = matches!(outcome, Outcome::Refused(_));
+        let refused = matches!(&outcome, Outcome::Refused(failure) if failure.class == ErrorClass::Invalid);
         let next = Situation { memory, ..situation }.after(&step, &outcome, observed);
         let second = plan(&next);
         self.write(&next, &second, refused);
