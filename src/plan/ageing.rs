@@ -4,10 +4,12 @@ use jiff::Timestamp;
 
 use super::eligibility;
 use super::links;
+use super::microsoft::Microsoft;
 use super::planned::{Plan, Waiting};
 use super::reading::Why;
 use super::situation::{Permit, Situation};
 use crate::api::{ConditionType, Reason, TriState};
+use crate::tenant::Experience;
 
 /// Reading failed. With nothing pending, or with something that a person must do, the stored verdict stands until three resyncs have failed.
 pub(super) fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
@@ -94,11 +96,23 @@ pub(super) fn unread(situation: &Situation) -> Vec<ConditionType> {
     });
     let unread = [
         (ConditionType::CredentialsReady, may_pass(microsoft.organization.why())),
-        (ConditionType::Eligible, may_pass(eligibility::eligibility(microsoft, desired.experience).why)),
+        (ConditionType::Eligible, are_licences_unread(microsoft, desired.experience)),
         (ConditionType::Authorized, roles.any(may_pass)),
         (ConditionType::RegionPinned, place.into_iter().any(may_pass)),
         (ConditionType::Integrated, is_link_unread),
         (ConditionType::ServicesReporting, may_pass(microsoft.newest_rows.why())),
     ];
     unread.into_iter().filter(|(_, is_unread)| *is_unread).map(|(kind, _)| kind).collect()
+}
+
+/// Whether the licences, or the subscriptions behind them, could not be read as far as they decide.
+fn are_licences_unread(microsoft: &Microsoft, experience: Experience) -> bool {
+    let is_unread = |why: Option<Why>, is_complete: Option<bool>| {
+        why.is_some_and(Why::may_pass) || is_complete.is_some_and(|is_complete| !is_complete)
+    };
+    let skus = is_unread(microsoft.skus.why(), microsoft.skus.value().map(|list| list.is_complete));
+    let subscriptions =
+        is_unread(microsoft.subscriptions.why(), microsoft.subscriptions.value().map(|list| list.is_complete));
+    // Most are read whole, and judging them is the dearest part of a plan.
+    (skus || subscriptions) && eligibility::eligibility(microsoft, experience).why.is_some_and(Why::may_pass)
 }

@@ -13,6 +13,10 @@ use crate::api::{ConditionType, Reason};
 /// Whether the stored verdict outlives this pass: something beside the service that it rests on could only not be read
 /// again, and there is nothing to do. What is known to be otherwise ends it at once, and so do three resyncs.
 pub(super) fn outlives(situation: &Situation, plan: &Plan) -> bool {
+    let unread = ageing::unread(situation);
+    if unread.is_empty() {
+        return false;
+    }
     let Some(ready) = situation.memory.condition(ConditionType::Ready) else { return false };
     let is_settled = situation.memory.is_ready() || ageing::waits_for_person(situation);
     let is_asked_for = situation.spec_changed() || situation.reconcile_requested() || situation.subject.is_deleting;
@@ -34,9 +38,7 @@ pub(super) fn outlives(situation: &Situation, plan: &Plan) -> bool {
         ConditionType::Authorized => plan.hand_offs().next().is_some(),
         _ => false,
     };
-    ageing::unread(situation)
-        .into_iter()
-        .any(|kind| matters(kind) && was_known(kind) && !ageing::has_aged_of(situation, kind))
+    unread.into_iter().any(|kind| matters(kind) && was_known(kind) && !ageing::has_aged_of(situation, kind))
 }
 
 /// Whether the service is known to be otherwise than it was, or is not known any more and no other look will tell.
