@@ -125,14 +125,18 @@ impl Situation {
         let answered = self.reconcile_requested().then_some(self.now);
         let mut recent = Recent {
             failing_since: is_blind.then(|| self.recent.failing_since.unwrap_or(self.now)),
+            broker_silent_since: (evidence::instance(self).why() == Some(Why::ReadFailed))
+                .then(|| self.recent.broker_silent_since.unwrap_or(self.now)),
             refused_at: self.recent.refused_at,
             unread_since: self.unread_since(),
             unread_links_since: self.unread_links_since(),
             requested_at: answered.or(self.recent.requested_at),
             ..Recent::default()
         };
-        if let Some(failure) = failure {
+        if failure.is_some() || is_blind {
             recent.failures = self.recent.failures.saturating_add(1);
+        }
+        if let Some(failure) = failure {
             recent.throttled_until = match failure.class {
                 ErrorClass::Throttled { until } => until.map(|until| self.bounded_wait(until)),
                 _ => None,

@@ -114,5 +114,5 @@ fn are_licences_unread(microsoft: &Microsoft, experience: Experience) -> bool {
     let subscriptions =
         is_unread(microsoft.subscriptions.why(), microsoft.subscriptions.value().map(|list| list.is_complete));
     // Most are read whole, and judging them is the dearest part of a plan.
-    (skus || subscriptions) && eligibility::eligibility(microsoft, experience).why.is_some_and(Why::may_pass)
+    (skus || subscriptions) && eligibility::standing(microsoft, experience).1.is_some_and(Why::may_pass)
 }

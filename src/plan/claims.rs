@@ -25,8 +25,10 @@ pub(super) fn service_with(situation: &Situation, operation: Option<&Operation>)
 
 /// A broker that says off about a tenant whose signals are not all of an off one is not enough to turn it on, for ever.
 fn believable(situation: &Situation, claimed: Reading<bool>) -> Reading<bool> {
-    let is_doubtful = signals::service(&situation.observed.microsoft).why() == Some(Why::Ambiguous);
-    if is_doubtful && claimed.is_false() { Reading::unknown(Why::NotAsked) } else { claimed }
+    let microsoft = &situation.observed.microsoft;
+    let is_doubtful = signals::service(microsoft).why() == Some(Why::Ambiguous) || signals::shows_any(microsoft);
+    let would_turn_on = situation.desired.as_ref().is_ok_and(|desired| desired.state == DesiredState::Enabled);
+    if is_doubtful && would_turn_on && claimed.is_false() { Reading::unknown(Why::NotAsked) } else { claimed }
 }
 
 /// An observation, else what others say.

@@ -12,15 +12,17 @@ use super::restraint;
 use super::signals;
 use super::situation::{Permit, Situation};
 use super::step::{BrokerCall, BrokerRequest, Change, Step, StepActor};
-use crate::api::{OperationParameters, Reason, StepName};
+use crate::api::{Operation, OperationParameters, Reason, StepName};
 
 /// Whether the tenant is proven to be without the service: no instance that we may remove, and a tenant read as off.
 pub(super) fn is_proven(situation: &Situation, desired: &Desired) -> bool {
     let seen = signals::service(&situation.observed.microsoft);
     let is_off = evidence::service(situation).is_false() && !signals::shows_any(&situation.observed.microsoft);
     // A person's word outranks the broker's once the broker can do no more, and never what is seen of the tenant itself, or
-    // may be seen at the next look.
-    let may_be_on = seen.is_true() || seen.why() == Some(Why::ReadFailed) && !has_passed_deadline(situation);
+    // may be seen at one of the next looks.
+    let may_be_on = seen.is_true()
+        || signals::shows_any(&situation.observed.microsoft)
+        || seen.why() == Some(Why::ReadFailed) && !ageing::has_aged(situation);
     let attested = attestation::is_deprovisioned(desired, situation.now) && !may_be_on;
     match evidence::instance(situation).value() {
         Some(false) => is_off,
@@ -29,17 +31,18 @@ pub(super) fn is_proven(situation: &Situation, desired: &Desired) -> bool {
     }
 }
 
-/// Whether the broker has refused, failed, or not answered until the deadline.
+/// Whether the broker has refused or failed to remove the instance, or not answered until the deadline.
 fn broker_gave_up(situation: &Situation) -> bool {
-    evidence::operation(situation).is_some_and(|operation| operation::has_failed(&operation))
-        || has_passed_deadline(situation)
+    let has_failed =
+        |operation: Operation| operation.step == StepName::Deprovision && operation::has_failed(&operation);
+    evidence::operation(situation).is_some_and(has_failed) || has_passed_deadline(situation)
 }
 
+/// Whether the broker has not answered until the deadline, and does not now.
 fn has_passed_deadline(situation: &Situation) -> bool {
-    situation
-        .recent
-        .failing_since
-        .is_some_and(|since| since + situation.capabilities.operation_deadline <= situation.now)
+    let is_silent = evidence::instance(situation).why() == Some(Why::ReadFailed);
+    let since = situation.recent.broker_silent_since.filter(|_| is_silent);
+    since.is_some_and(|since| since + situation.capabilities.operation_deadline <= situation.now)
 }
 
 /// Whether the operator may have the broker remove the instance.
@@ -95,7 +98,7 @@ pub(super) fn plan_deprovision(situation: &Situation, desired: &Desired, plan: &
 /// A broker that cannot be reached is waited for, but not for ever.
 fn unreachable(situation: &Situation) -> Waiting {
     let waiting = Waiting::for_provider(situation);
-    if has_passed_deadline(situation) {
+    if has_passed_deadline(situation) || ageing::has_aged(situation) {
         Waiting::for_person(Reason::ProviderUnavailable, waiting.message)
     } else {
         waiting

@@ -58,25 +58,39 @@ pub(super) fn eligibility(microsoft: &Microsoft, experience: Experience) -> Elig
     }
 }
 
-/// Whether any licence that counts brings Defender for Endpoint, in whatever edition.
+/// Whether the licences qualify, without the words; and why it is not known, where it is not.
+pub(super) fn standing(microsoft: &Microsoft, experience: Experience) -> (TriState, Option<Why>) {
+    match &microsoft.skus {
+        Reading::Unknown { why } => (TriState::Unknown, Some(*why)),
+        Reading::Known { value, .. } => {
+            let licences = Licences::new(value, &microsoft.subscriptions, experience);
+            let (status, _) = licences.status(licences.overall());
+            (status, (status == TriState::Unknown).then(|| licences.why()))
+        }
+    }
+}
+
+/// Whether any licence brings Defender for Endpoint, in whatever edition, so that it may have data of the tenant. A licence
+/// that is suspended or switched off does not take the data away: it is kept for 180 days (Microsoft, *Data storage and
+/// privacy*, 2020).
 pub(super) fn brings_endpoint(microsoft: &Microsoft) -> Reading<bool> {
     let (list, source) = match &microsoft.skus {
         Reading::Unknown { why } => return Reading::unknown(*why),
         Reading::Known { value, source } => (value, *source),
     };
-    let best = standing::holdings(&list.items, None)
-        .iter()
-        .filter(|holding| {
-            matches!(holding.plan.brings, Brings::Service(Service::Endpoint) | Brings::Lesser(Service::Endpoint))
-        })
-        .map(|holding| holding.licence)
-        .max()
-        .unwrap_or(Standing::Absent);
-    match best.doubt() {
-        _ if best.counts() => Reading::Known { value: true, source },
-        _ if !list.is_complete => Reading::unknown(Why::ReadFailed),
-        Some(doubt) => Reading::unknown(doubt.why()),
-        None => Reading::Known { value: false, source },
+    let brings = |brings| matches!(brings, Brings::Service(Service::Endpoint) | Brings::Lesser(Service::Endpoint));
+    let holdings = standing::holdings(&list.items, None);
+    let standings: Vec<_> = holdings.iter().filter(|held| brings(held.plan.brings)).map(|held| held.licence).collect();
+    let is_there = |standing: Standing| standing.counts() || matches!(standing, Standing::Suspended | Standing::Off);
+    if standings.iter().copied().any(is_there) {
+        Reading::Known { value: true, source }
+    } else if !standings.is_empty() {
+        // Deleted, or of a state that is not known.
+        Reading::unknown(Why::Ambiguous)
+    } else if list.is_complete {
+        Reading::Known { value: false, source }
+    } else {
+        Reading::unknown(Why::ReadFailed)
     }
 }
 
@@ -122,16 +136,20 @@ impl<'a> Licences<'a> {
 
     fn judge(&self) -> (Verdict, Option<Why>) {
         let overall = self.overall();
-        let (status, reason) = match overall {
+        let (status, reason) = self.status(overall);
+        let why = (status == TriState::Unknown).then(|| self.why());
+        (Verdict::new(status, reason, wording::message(self, overall)), why)
+    }
+
+    fn status(&self, overall: Standing) -> (TriState, Reason) {
+        match overall {
             Standing::InForce | Standing::Pending => (TriState::True, Reason::Met),
             Standing::Grace => (TriState::True, Reason::LicenceInGrace),
             _ if !self.is_complete => (TriState::Unknown, Reason::ReadFailed),
             Standing::Doubtful(_) => (TriState::Unknown, wording::reason(self.why())),
             Standing::Suspended => (TriState::False, Reason::LicenceInGrace),
             Standing::Absent | Standing::Trial | Standing::Off => (TriState::False, Reason::NotEligible),
-        };
-        let why = (status == TriState::Unknown).then(|| self.why());
-        (Verdict::new(status, reason, wording::message(self, overall)), why)
+        }
     }
 
     /// Why it is not known: what may pass by itself stands first, then what can be granted.

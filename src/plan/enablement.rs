@@ -54,8 +54,8 @@ fn hand_over(situation: &Situation, desired: &Desired, (change, why): (Change, &
     };
     let mut hand_off = handoff::turn_on(situation, desired, pins);
     let microsoft = &situation.observed.microsoft;
-    let is_doubtful = eligibility::eligibility(microsoft, desired.experience).verdict.status == TriState::Unknown;
-    if microsoft.is_asked() && is_doubtful {
+    let (standing, _) = eligibility::standing(microsoft, desired.experience);
+    if microsoft.is_asked() && standing == TriState::Unknown {
         hand_off.instructions.push_str(" Whether the licences qualify is not known: see the condition Eligible.");
     }
     plan.hand_over(Step { change, by: StepActor::Person(hand_off), why: why.to_owned() });
@@ -64,20 +64,20 @@ fn hand_over(situation: &Situation, desired: &Desired, (change, why): (Change, &
 /// What must hold before the service is turned on: a licence, a consent, a region.
 fn close_gates(situation: &Situation, desired: &Desired, (outside, is_present): (bool, bool), plan: &mut Plan) {
     let microsoft = &situation.observed.microsoft;
-    let eligibility = eligibility::eligibility(microsoft, desired.experience);
-    match (eligibility.verdict.status, eligibility.why) {
-        (TriState::False, _) => plan.wait(Waiting::for_person(Reason::NotEligible, eligibility.verdict.message)),
+    let message = || eligibility::eligibility(microsoft, desired.experience).verdict.message;
+    match eligibility::standing(microsoft, desired.experience) {
+        (TriState::False, _) => plan.wait(Waiting::for_person(Reason::NotEligible, message())),
         // Without credentials the broker judges; a person sees the licences when trying.
         (TriState::Unknown, Some(why)) if microsoft.is_asked() && situation.has_broker() => match why {
             Why::ReadFailed if microsoft.failure.is_none() => {
-                plan.wait(Waiting::later(Reason::ProviderUnavailable, eligibility.verdict.message));
+                plan.wait(Waiting::later(Reason::ProviderUnavailable, message()));
             }
             Why::ReadFailed => plan.wait(Waiting::for_provider(situation)),
             Why::NotPermitted => {
-                plan.wait(Waiting::for_person(Reason::PermissionDenied, eligibility.verdict.message));
+                plan.wait(Waiting::for_person(Reason::PermissionDenied, message()));
             }
             Why::NotAsked | Why::Ambiguous => {
-                plan.ask(handoff::check_licences(desired), &eligibility.verdict.message);
+                plan.ask(handoff::check_licences(desired), &message());
             }
         },
         _ => {}
@@ -97,7 +97,7 @@ fn close_gates(situation: &Situation, desired: &Desired, (outside, is_present): 
 fn forbidden(situation: &Situation, step: StepName, outside: bool) -> Option<Waiting> {
     if situation.has_broker() {
         let present = evidence::instance(situation);
-        if present.why() == Some(Why::ReadFailed) {
+        if present.why() == Some(Why::ReadFailed) || evidence::must_look_again(situation) {
             return Some(Waiting::for_provider(situation));
         }
         let by_operation = restraint::operation_forbids(situation, step, present.is_true());

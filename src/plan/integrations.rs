@@ -158,7 +158,7 @@ fn unread(situation: &Situation, (name, wish): Named<'_>, reading: &Reading<Link
             (is_blind && signs_in && actor(situation, (name, wish)) == Actor::Arm).then(|| {
                 let reason = if wish.state == LinkState::Linked { Reason::Linking } else { Reason::Unlinking };
                 let message = format!("integration {name}, or the tenant of its subscription, has not been read yet: it is read at one of the next looks");
-                Waiting::later(reason, message)
+                Waiting::at_next_look(reason, message)
             })
         }
     }
@@ -179,7 +179,12 @@ fn misplaced(situation: &Situation, desired: &Desired, (name, wish): Named<'_>) 
     if !wish.kind.is_irreversible() || wish.state == LinkState::Unlinked || !desired.cloud.has_regions() {
         return None;
     }
-    let Some(pin) = region::pin(situation, None, false) else {
+    if let Some(contradiction) = region::contradicted_pin(situation, desired) {
+        let message =
+            format!("integration {name} creates an Endpoint tenant whose location never moves: {contradiction}");
+        return Some(Waiting::for_person(Reason::RegionMismatch, message));
+    }
+    let Some(pin) = region::pin(situation, None, false).filter(|pin| region::is_vouched_for(situation, pin)) else {
         let message = format!(
             "integration {name} creates an Endpoint tenant whose location never moves: it waits until a region is pinned; attest DataLocation or name observation.subscriptionId"
         );

@@ -8,7 +8,8 @@ use super::planned::Plan;
 use super::reading::Reading;
 use super::situation::Situation;
 use super::step::StepActor;
-use crate::api::{ConditionType, Reason};
+use crate::api::{ConditionType, LinkReading, Reason};
+use crate::tenant::LinkState;
 
 /// Whether the stored verdict outlives this pass: something beside the service that it rests on could only not be read
 /// again, and there is nothing to do. What is known to be otherwise ends it at once, and so do three resyncs.
@@ -25,7 +26,7 @@ pub(super) fn outlives(situation: &Situation, plan: &Plan) -> bool {
         .waiting
         .iter()
         .any(|waiting| waiting.reason < Reason::PermissionDenied && ready.reason != Some(waiting.reason));
-    if !is_settled || is_asked_for || acts || is_news || has_turned(situation) {
+    if !is_settled || is_asked_for || acts || is_news || has_turned(situation) || has_link_turned(situation) {
         return false;
     }
     let was_known = |kind: ConditionType| {
@@ -39,6 +40,20 @@ pub(super) fn outlives(situation: &Situation, plan: &Plan) -> bool {
         _ => false,
     };
     unread.into_iter().any(|kind| matters(kind) && was_known(kind) && !ageing::has_aged_of(situation, kind))
+}
+
+/// Whether a declared link is known to be otherwise than it was.
+fn has_link_turned(situation: &Situation) -> bool {
+    let Ok(desired) = &situation.desired else { return false };
+    desired.integrations.iter().any(|(name, wish)| {
+        let fresh = evidence::link(situation, desired, name, wish.kind);
+        let stored = situation.memory.integration(name).map(|stored| stored.state);
+        match fresh.value() {
+            Some(LinkState::Linked) => stored != Some(LinkReading::Linked),
+            Some(LinkState::Unlinked) => stored != Some(LinkReading::Unlinked),
+            None => false,
+        }
+    })
 }
 
 /// Whether the service is known to be otherwise than it was, or is not known any more and no other look will tell.

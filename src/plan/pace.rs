@@ -4,14 +4,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::attestation;
 use super::evidence;
-use super::failure::{ErrorClass, Failure};
+use super::failure::ErrorClass;
 use super::handoff::HandOff;
 use super::microsoft::Access;
 use super::observed::Progress;
 use super::operation;
 use super::planned::{Plan, Until};
+use super::reading::Why;
+use super::signals;
 use super::situation::{Permit, Situation};
-use super::step::Outcome;
+use super::step::{Outcome, StepActor};
 use crate::api::{ConditionType, Reason};
 
 /// How often a duplicate looks whether the other resource is still there; it asks nobody but the local store.
@@ -38,11 +40,14 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
     if situation.permit == Permit::Duplicate {
         return spread(DUPLICATE, jitter);
     }
-    if let Some(failure) = failure(situation) {
-        return after_failure(situation, failure.class, jitter);
+    if let Some(class) = failing(situation) {
+        return after_failure(situation, class, jitter);
     }
-    if plan.next().is_some() {
-        return FLOOR;
+    match plan.next().map(|step| &step.by) {
+        Some(StepActor::Broker(_)) => return FLOOR,
+        // What is not sent in this pass is no reason to hurry.
+        Some(_) => return later(capabilities.poll, jitter),
+        None => {}
     }
     if let Some(poll) = poll(situation, outcome) {
         return poll.max(FLOOR);
@@ -52,10 +57,10 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
         until_verified(situation, plan)
     } else if waits_for(Reason::ProviderRejected) {
         later(wrong(situation), jitter)
-    } else if is_fresh_hand_off(situation, plan) {
-        spread(situation.resync(desired).min(HAND_OFF), jitter)
     } else if first_is_wrong(situation, plan) {
         later(situation.resync(desired).max(allowed(situation)), jitter)
+    } else if is_fresh_hand_off(situation, plan) {
+        spread(situation.resync(desired).min(HAND_OFF), jitter)
     } else {
         spread(situation.resync(desired), jitter)
     };
@@ -64,10 +69,12 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
     change.map_or(usual, |change| usual.min(change)).max(FLOOR)
 }
 
-/// What went wrong with a call that matters: the broker's, or one of Microsoft's where the service could not be seen or a
-/// setting was refused.
-fn failure(situation: &Situation) -> Option<&Failure> {
-    situation.observed.failure.as_ref().or(situation.observed.microsoft.failure.as_ref())
+/// How what went wrong with a call is to be met: the broker's failure, or one of Microsoft's; without a word on why, a
+/// service that could not be seen is met like any trouble that passes.
+fn failing(situation: &Situation) -> Option<ErrorClass> {
+    let failure = situation.observed.failure.as_ref().or(situation.observed.microsoft.failure.as_ref());
+    let is_blind = signals::service(&situation.observed.microsoft).why() == Some(Why::ReadFailed);
+    failure.map(|failure| failure.class).or_else(|| is_blind.then_some(ErrorClass::Transient))
 }
 
 /// Whether what is declared, or what it needs, is wrong: only a person can mend it.

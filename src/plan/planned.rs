@@ -42,6 +42,8 @@ pub struct Waiting {
 pub enum Until {
     /// Time: the other side is at work, or the next try follows by itself.
     Later,
+    /// The next look, in its usual time: something else has to come first, and nothing is at work.
+    NextLook,
     /// A person.
     Person,
 }
@@ -49,6 +51,10 @@ pub enum Until {
 impl Waiting {
     pub(super) const fn later(reason: Reason, message: String) -> Self {
         Self { reason, message, until: Until::Later }
+    }
+
+    pub(super) const fn at_next_look(reason: Reason, message: String) -> Self {
+        Self { reason, message, until: Until::NextLook }
     }
 
     pub(super) const fn for_person(reason: Reason, message: String) -> Self {
@@ -152,7 +158,7 @@ impl fmt::Display for Plan {
         // What a hand-off waits for stands with it.
         for waiting in self.waiting.iter().filter(|waiting| waiting.reason != Reason::ActionRequired) {
             let until = match waiting.until {
-                Until::Later => "goes on by itself",
+                Until::Later | Until::NextLook => "goes on by itself",
                 Until::Person => "until a person acts",
             };
             writeln!(f, "waits, {until} ({}): {}", waiting.reason, waiting.message)?;

@@ -237,7 +237,7 @@ fn plan_deletion(situation: &Situation, desired: &Desired, plan: &mut Plan) {
     }
     if subject.finalizers.iter().any(|finalizer| finalizer != FINALIZER) {
         let message = "another finalizer holds the resource; the tenant is deprovisioned when ours is the last";
-        return plan.wait(Waiting::later(Reason::Deleting, message.to_owned()));
+        return plan.wait(Waiting::at_next_look(Reason::Deleting, message.to_owned()));
     }
     deprovision::plan_deprovision(situation, desired, plan);
 }

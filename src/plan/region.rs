@@ -41,10 +41,7 @@ pub(super) fn known(situation: &Situation) -> Reading<Region> {
 /// Where Defender for Endpoint has its data. The data centre decides, and the geography serves only where there is none;
 /// a data centre that is not known says nothing, and two regions contradict each other.
 pub(super) fn of_endpoint(microsoft: &Microsoft, desired: &Desired) -> Reading<Region> {
-    if microsoft.observation_owner.value().is_some_and(|owner| *owner != desired.tenant) {
-        return Reading::unknown(Why::NotAsked);
-    }
-    if let Some(why) = microsoft.observation_owner.why().filter(|why| why.may_pass()) {
+    if let Some(why) = not_ours(microsoft, desired) {
         return Reading::unknown(why);
     }
     let place = match &microsoft.endpoint_location {
@@ -59,6 +56,14 @@ pub(super) fn of_endpoint(microsoft: &Microsoft, desired: &Desired) -> Reading<R
         }
     };
     region.map_or(Reading::unknown(Why::Ambiguous), Reading::observed)
+}
+
+/// Why what was read through the Azure subscription for observation says nothing of this tenant, where it does not.
+fn not_ours(microsoft: &Microsoft, desired: &Desired) -> Option<Why> {
+    match &microsoft.observation_owner {
+        Reading::Known { value, .. } => (*value != desired.tenant).then_some(Why::NotAsked),
+        Reading::Unknown { why } => Some(*why),
+    }
 }
 
 /// What the broker or a person says.
@@ -161,7 +166,8 @@ fn cleaned(name: &str) -> String {
 
 /// Where Defender ATP is by rule, because Azure Security Center is seen to have turned it on.
 pub(super) fn of_security_center(situation: &Situation, desired: &Desired) -> Option<Region> {
-    let is_on = situation.observed.microsoft.security_center.is_true();
+    let microsoft = &situation.observed.microsoft;
+    let is_on = microsoft.security_center.is_true() && not_ours(microsoft, desired).is_none();
     Region::of_security_center(desired.experience).filter(|_| is_on)
 }
 
@@ -205,6 +211,12 @@ pub(super) fn unread_though_declared(situation: &Situation, desired: &Desired) -
 pub(super) fn pin_is_known(situation: &Situation) -> bool {
     pin(situation, None, false)
         .is_some_and(|pin| matches!(pin.source, LocationSource::Claimed | LocationSource::Observed))
+}
+
+/// Whether somebody's word stands behind a pin at this moment: the broker's, an observation, or what is read or attested now.
+pub(super) fn is_vouched_for(situation: &Situation, pin: &DataLocationStatus) -> bool {
+    matches!(pin.source, LocationSource::Claimed | LocationSource::Observed)
+        || known(situation).value() == Some(&pin.region)
 }
 
 /// The region that is pinned before the request to turn on leaves; `None`: Microsoft chooses.

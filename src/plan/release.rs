@@ -3,6 +3,7 @@
 use super::access;
 use super::desired::Desired;
 use super::planned::Plan;
+use super::reading::Why;
 use super::situation::{Permit, Situation};
 use crate::api::{DeletionPolicy, FINALIZER, ManagementPolicy};
 
@@ -76,7 +77,10 @@ fn hold_deleted(situation: &Situation, desired: &Desired, plan: &Plan) -> Hold {
 
 /// Whether its own credentials permit the resource could only not be found out just now.
 fn is_unproved_for_now(situation: &Situation) -> bool {
-    situation.permit == Permit::NotAllowed && access::is_unread(situation)
+    let microsoft = &situation.observed.microsoft;
+    let is_unread =
+        access::is_unread(situation) || microsoft.is_asked() && microsoft.organization.why().is_some_and(Why::may_pass);
+    situation.permit == Permit::NotAllowed && is_unread
 }
 
 fn release(warning: String) -> Hold {

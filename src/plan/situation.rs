@@ -72,6 +72,8 @@ pub enum Permit {
 pub struct Recent {
     /// Since when readings, or steps, have been failing without a success between.
     pub failing_since: Option<Timestamp>,
+    /// Since when the broker itself could not be asked.
+    pub broker_silent_since: Option<Timestamp>,
     /// How many in a row.
     pub failures: u32,
     /// When the other side last refused a step for good.

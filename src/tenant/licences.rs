@@ -275,12 +275,15 @@ const PRODUCTS_OF_TODAY: &[Offer] = &[
 /// The plan with this id, without regard to case.
 #[must_use]
 pub fn plan(id: &str) -> Option<&'static ServicePlan> {
-    let id = id.trim();
+    let id = if id.len() == UUID_LENGTH { id } else { id.trim() };
     // A tenant has hundreds of plans and few of them are here: the first eight characters tell nearly all apart.
     let head = id.as_bytes().first_chunk::<8>()?.map(|byte| byte.to_ascii_lowercase());
     let may_be = |plan: &&ServicePlan| plan.id.as_bytes().first_chunk() == Some(&head);
     PLANS.iter().filter(may_be).find(|plan| plan.id.eq_ignore_ascii_case(id))
 }
+
+/// Characters of a UUID.
+const UUID_LENGTH: usize = 36;
 
 /// The SKU with this id, without regard to case.
 #[must_use]

@@ -119,7 +119,7 @@ fn one(forecast: &Forecast) -> One<'_> {
     let waiting = plan.waiting.iter().map(|waiting| Waiting {
         reason: waiting.reason.name(),
         until: match waiting.until {
-            Until::Later => "Later",
+            Until::Later | Until::NextLook => "Later",
             Until::Person => "Person",
         },
         message: &waiting.message,

@@ -92,6 +92,7 @@ impl World {
         let failures = u32::from(self.file.failing_since.is_some());
         Recent {
             failing_since: self.file.failing_since,
+            broker_silent_since: self.file.failing_since,
             failures,
             refused_at: self.file.refused_at,
             throttled_until: None,

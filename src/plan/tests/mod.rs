@@ -21,6 +21,7 @@ mod pacing;
 mod person;
 mod policies;
 mod readings;
+mod safeguards;
 mod settled;
 mod stories;
 mod story;

@@ -350,6 +350,11 @@ impl Tenant {
             } else {
                 Reading::unknown(Why::NotAsked)
             },
+            observation_owner: if is_observed {
+                asks.about(8, Permission::SecurityReader, TENANT.parse().unwrap())
+            } else {
+                Reading::unknown(Why::NotAsked)
+            },
             links: if fault == Fault::LinksNotAsked { BTreeMap::new() } else { self.seen_links(spec, &asks) },
             failure: unread.then(lost),
             ..Microsoft::unknown(Access::Granted, Why::NotAsked)

@@ -44,6 +44,9 @@ pub(super) fn microsoft(file: &File, desired: &Desired) -> Result<Microsoft, Wor
     })?;
     set(&mut seen.endpoint_location, file.mde_onboarding.as_ref(), |package| Ok(location(package)))?;
     set(&mut seen.security_center, file.wdatp_setting.as_ref(), |is_on| Ok(*is_on))?;
+    if file.mde_onboarding.is_some() || file.wdatp_setting.is_some() {
+        seen.observation_owner = Reading::observed(desired.tenant);
+    }
     set(&mut seen.observation_owner, file.observation_subscription_tenant.as_ref(), |tenant| Ok(*tenant))?;
     seen.links = links(&file.links)?;
     if let Some(file) = &file.failure {
