@@ -1,5 +1,6 @@
 //! The rows of the transition table, one case each, and the laws that hold for all of them.
 
+mod attested;
 mod authority;
 mod calls;
 mod deletion;
