@@ -3,6 +3,7 @@
 mod attested;
 mod authority;
 mod calls;
+mod consents;
 mod deletion;
 mod doubts;
 mod eligibility;
