@@ -4,6 +4,7 @@ mod attested;
 mod authority;
 mod calls;
 mod consents;
+mod credentials;
 mod deletion;
 mod doubts;
 mod eligibility;
