@@ -24,6 +24,7 @@ mod pacing;
 mod person;
 mod policies;
 mod readings;
+mod refusals;
 mod settled;
 mod stories;
 mod story;
