@@ -20,6 +20,7 @@ mod laws;
 mod links;
 mod model;
 mod operations;
+mod owners;
 mod pacing;
 mod person;
 mod policies;
