@@ -27,6 +27,7 @@ mod policies;
 mod readings;
 mod refusals;
 mod settled;
+mod specs;
 mod stories;
 mod story;
 mod transitions;
