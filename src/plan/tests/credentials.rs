@@ -95,3 +95,33 @@ fn without_an_answer_it_is_told_whether_credentials_are_declared() {
     let unused = Microsoft { access: Access::NotTried, ..Microsoft::nothing() };
     assert!(of(World::new(json!({})).sees(unused)).contains("declared credentials are not used"));
 }
+
+/// A tenant that its own credentials have proved, and whose verdict is settled.
+fn proved() -> World {
+    let mut world = unmapped(seen_on());
+    world.assert_ready(TriState::True, Reason::Enabled);
+    world.subject.finalizers = vec![FINALIZER.into()];
+    world
+}
+
+#[test]
+fn a_proof_that_could_not_be_repeated_stands_for_this_spec_and_three_resyncs() {
+    for lost in [no_answer(), without_organization(Why::ReadFailed), without_organization(Why::NotPermitted)] {
+        let mut world = proved();
+        world.observed.microsoft = lost.clone();
+        world.subject.reconcile_request = Some("look".into());
+        for _ in 0..3 {
+            world.pass();
+            world.assert_ready(TriState::True, Reason::Enabled);
+            world.wait(1);
+        }
+        world.pass();
+        assert_ne!(world.condition(ConditionType::Ready).map(|ready| ready.0), Some(TriState::True), "it has aged");
+        let mut edited = proved();
+        edited.edit(json!({"expectedServices": ["Endpoint"]}));
+        edited.observed.microsoft = lost;
+        edited.pass();
+        assert_ne!(edited.condition(ConditionType::Ready).map(|ready| ready.0), Some(TriState::True), "another spec");
+        assert_eq!(edited.status.unwrap().observed_generation, 2);
+    }
+}

@@ -167,3 +167,22 @@ fn a_deleted_resource_is_not_ready_also_where_its_tenant_is_unknown() {
     world.pass();
     world.assert_ready(TriState::False, Reason::DeprovisionNotDeclared);
 }
+
+/// "A broker that cannot be reached: `Reconciling`, `ProviderUnavailable`, until the deadline", whatever was said before.
+#[test]
+fn what_was_gone_before_the_deletion_is_proven_again() {
+    let mut world = deleted(&json!({}));
+    world.subject.is_deleting = false;
+    declare(&mut world);
+    world.settle();
+    world.assert_ready(TriState::True, Reason::Deprovisioned);
+    world.observed = unreadable(ErrorClass::Transient, Reason::ProviderUnavailable);
+    let mut living = world.clone();
+    living.pass();
+    living.assert_ready(TriState::True, Reason::Deprovisioned);
+    world.subject.is_deleting = true;
+    world.pass();
+    assert_eq!(world.condition(ConditionType::Ready).unwrap().1, Reason::ProviderUnavailable);
+    assert!(world.condition(ConditionType::Reconciling).is_some());
+    assert_eq!(world.hold(), Hold::Keep);
+}

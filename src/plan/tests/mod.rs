@@ -10,6 +10,7 @@ mod doubts;
 mod eligibility;
 mod experiences;
 mod eyes;
+mod facts;
 mod fixture;
 mod flapping;
 mod found;
