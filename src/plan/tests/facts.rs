@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::eyes::TENANT;
-use crate::tenant::{Cloud, Experience, IntegrationType, Permission, Region};
+use crate::tenant::{CapabilityStatus, Cloud, Experience, IntegrationType, Permission, ProvisioningStatus, Region};
 
 #[rstest]
 #[case(Cloud::Public, "https://security.microsoft.com", true)]
@@ -78,4 +78,16 @@ fn two_links_go_through_the_broker_and_one_cannot_be_undone() {
     let by_broker = [IntegrationType::IdentityCloudApps, IntegrationType::EndpointIntune];
     assert_eq!(with(IntegrationType::is_changed_by_broker), by_broker);
     assert_eq!(with(IntegrationType::is_irreversible), [IntegrationType::DefenderForCloudEndpoint]);
+}
+
+#[test]
+fn the_state_of_a_licence_is_read_whatever_its_case() {
+    for state in CapabilityStatus::ALL {
+        assert_eq!(CapabilityStatus::read(&format!(" {} ", state.name().to_uppercase())), *state);
+    }
+    for state in ProvisioningStatus::ALL {
+        assert_eq!(ProvisioningStatus::read(&state.name().to_lowercase()), *state);
+    }
+    assert_eq!(CapabilityStatus::read("Paused"), CapabilityStatus::Unrecognised);
+    assert_eq!(ProvisioningStatus::read(""), ProvisioningStatus::Unrecognised);
 }

@@ -30,6 +30,7 @@ mod readings;
 mod refusals;
 mod requests;
 mod settled;
+mod shown;
 mod specs;
 mod stories;
 mod story;
