@@ -125,3 +125,16 @@ fn a_proof_that_could_not_be_repeated_stands_for_this_spec_and_three_resyncs() {
         assert_eq!(edited.status.unwrap().observed_generation, 2);
     }
 }
+
+/// "A resource is permitted … when its own credentials have proved the tenant": it is held and let go like any other.
+#[test]
+fn a_deletion_waits_also_where_only_the_credentials_prove_the_tenant() {
+    let mut world = proved();
+    world.subject.is_deleting = true;
+    world.pass();
+    assert_eq!(world.hold(), Hold::Keep, "nothing is declared");
+    world.edit(json!({"desiredState": "Deprovisioned", "deprovisionConfirmation": TENANT}));
+    turned_off(world.microsoft());
+    world.pass();
+    assert_eq!(world.hold(), Hold::Release { warning: None }, "{}", world.plan());
+}

@@ -3,6 +3,7 @@
 use rstest::rstest;
 
 use super::eyes::TENANT;
+use crate::plan::failure::ErrorClass;
 use crate::tenant::{CapabilityStatus, Cloud, Experience, IntegrationType, Permission, ProvisioningStatus, Region};
 
 #[rstest]
@@ -90,4 +91,21 @@ fn the_state_of_a_licence_is_read_whatever_its_case() {
     }
     assert_eq!(CapabilityStatus::read("Paused"), CapabilityStatus::Unrecognised);
     assert_eq!(ProvisioningStatus::read(""), ProvisioningStatus::Unrecognised);
+}
+
+#[test]
+fn every_class_of_failure_has_its_own_short_name() {
+    let classes = [
+        ErrorClass::Throttled { until: None },
+        ErrorClass::Transient,
+        ErrorClass::Waiting,
+        ErrorClass::Auth,
+        ErrorClass::Permission,
+        ErrorClass::Invalid,
+        ErrorClass::Protocol,
+    ];
+    let names = ["throttled", "transient", "waiting", "auth", "permission", "invalid", "protocol"];
+    assert_eq!(classes.map(ErrorClass::name), names);
+    let unknown: Vec<_> = classes.into_iter().filter(|class| class.leaves_outcome_unknown()).collect();
+    assert_eq!(unknown, [ErrorClass::Transient, ErrorClass::Protocol], "whether a request arrived is not known");
 }

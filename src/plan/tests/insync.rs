@@ -99,3 +99,16 @@ fn a_tenant_that_is_let_go_was_not_looked_at() {
     world.pass();
     assert_eq!(in_sync(&world), (TriState::Unknown, Reason::NotAsked));
 }
+
+#[test]
+fn a_broker_that_says_the_same_or_has_nothing_to_say_is_not_stale() {
+    let mut world = World::new(json!({})).sees_on();
+    world.pass();
+    assert_eq!(in_sync(&world), (TriState::True, Reason::Met), "adopted: it has no instance");
+    world.show_state("Enabled");
+    world.pass();
+    assert_eq!(in_sync(&world), (TriState::True, Reason::Met));
+    world.show_state("Disabled");
+    world.pass();
+    assert_eq!(in_sync(&world), (DIFFERS, Reason::Drifted));
+}

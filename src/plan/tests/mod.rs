@@ -32,6 +32,7 @@ mod requests;
 mod settled;
 mod shown;
 mod specs;
+mod standing;
 mod stories;
 mod story;
 mod transitions;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::fixture::*;
 use super::transitions::{call, deprovisioned};
+use crate::api::Risk;
 use crate::plan::step::{BrokerCall, StepActor};
 
 fn sent(world: &World, index: usize) -> (BrokerCall, Value) {
@@ -60,4 +61,26 @@ fn every_other_request_says_only_what_it_changes() {
     world.settle();
     assert_eq!(call(&world, 4), BrokerCall::Deprovision);
     assert_eq!(sent(&world, 4).1, json!({}));
+}
+
+/// What decides a region for ever or takes the service away cannot be undone.
+#[test]
+fn the_risk_of_a_step_is_told_before_it_is_taken() {
+    let risk = |world: &World| world.plan().steps[0].change.risk();
+    assert_eq!(risk(&World::new(json!({"dataLocation": {"region": "UK"}}))), Risk::Irreversible);
+    assert_eq!(risk(&World::new(json!({}))), Risk::Irreversible, "Microsoft chooses, for ever");
+    assert_eq!(risk(&World::new(json!({"cloud": "GCC"}))), Risk::Mutating, "that cloud has one location");
+    let mut world = World::new(json!({"integrations": [{"name": "a", "type": "EndpointIntune"}]}));
+    world.show_state("Enabled");
+    assert_eq!(risk(&world), Risk::Additive);
+    world.edit(json!({"integrations": [{"name": "a", "type": "EndpointIntune", "state": "Unlinked"}]}));
+    assert_eq!(risk(&world), Risk::Mutating);
+    world.pass();
+    world.edit(json!({"desiredState": "Disabled"}));
+    assert_eq!(risk(&world), Risk::Destructive);
+    world.pass();
+    world.edit(json!({"desiredState": null}));
+    assert_eq!(risk(&world), Risk::Mutating, "its region was decided before");
+    world.edit(deprovisioned());
+    assert_eq!(risk(&world), Risk::Irreversible);
 }
