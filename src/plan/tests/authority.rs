@@ -165,6 +165,10 @@ fn what_is_missing_is_said() {
         told(&scoped, &[SecurityAdministrator]).1,
         "nobody is known to hold Security Administrator for the whole tenant: assign it to a person; applications, empty groups and assignments for a part of the tenant do not count"
     );
+    for nobody in [Principal::ServicePrincipal, Principal::Group { members: known(0) }] {
+        let (_, message) = told(&tenant(list(vec![holder(nobody, "/")]), none()), &[SecurityAdministrator]);
+        assert!(message.contains("applications, empty groups"), "{message}");
+    }
     let (_, message) = told(&tenant(Reading::unknown(Why::NotPermitted), none()), &TURN_ON);
     assert!(message.contains("grant the application permission RoleManagement.Read.Directory"), "{message}");
     let (_, message) = told(&tenant(Reading::unknown(Why::ReadFailed), none()), &TURN_ON);

@@ -151,7 +151,11 @@ fn a_broker_that_cannot_be_reached_is_waited_for_until_the_deadline() {
     world.pass();
     assert_eq!(world.condition(ConditionType::Ready).unwrap().1, Reason::ProviderUnavailable);
     assert!(world.condition(ConditionType::Stalled).is_none());
-    world.wait(2);
+    let since = world.now;
+    world.now = since + jiff::SignedDuration::from_secs(3599);
+    world.pass();
+    assert!(world.condition(ConditionType::Stalled).is_none(), "a second before the deadline");
+    world.now = since + jiff::SignedDuration::from_secs(3600);
     world.pass();
     world.assert_stalled(Reason::ProviderUnavailable);
     assert_eq!(world.hold(), Hold::Keep);
@@ -166,4 +170,23 @@ fn a_deleted_resource_is_not_ready_also_where_its_tenant_is_unknown() {
     world.subject.finalizers = vec![FINALIZER.into()];
     world.pass();
     world.assert_ready(TriState::False, Reason::DeprovisionNotDeclared);
+}
+
+/// "A broker that cannot be reached: `Reconciling`, `ProviderUnavailable`, until the deadline", whatever was said before.
+#[test]
+fn what_was_gone_before_the_deletion_is_proven_again() {
+    let mut world = deleted(&json!({}));
+    world.subject.is_deleting = false;
+    declare(&mut world);
+    world.settle();
+    world.assert_ready(TriState::True, Reason::Deprovisioned);
+    world.observed = unreadable(ErrorClass::Transient, Reason::ProviderUnavailable);
+    let mut living = world.clone();
+    living.pass();
+    living.assert_ready(TriState::True, Reason::Deprovisioned);
+    world.subject.is_deleting = true;
+    world.pass();
+    assert_eq!(world.condition(ConditionType::Ready).unwrap().1, Reason::ProviderUnavailable);
+    assert!(world.condition(ConditionType::Reconciling).is_some());
+    assert_eq!(world.hold(), Hold::Keep);
 }

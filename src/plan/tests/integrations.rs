@@ -362,3 +362,48 @@ fn a_switch_that_was_left_for_a_later_look_is_as_it_was_and_is_not_written() {
     pending.pass();
     assert!(pending.sent.is_empty(), "\"a pending link reads its own target first\"");
 }
+
+/// "`unresponsive` linked, effective False": it is said, and not of what is not linked to Intune.
+#[rstest]
+#[case::lost(INTUNE, LinkState::Linked, "unresponsive", true)]
+#[case::fine(INTUNE, LinkState::Linked, "enabled", false)]
+#[case::not_wished(INTUNE, LinkState::Unlinked, "available", false)]
+#[case::another_type(IDENTITY, LinkState::Linked, "", false)]
+fn a_connector_that_does_not_respond_is_named(
+    #[case] kind: IntegrationType,
+    #[case] wish: LinkState,
+    #[case] spelt: &str,
+    #[case] is_lost: bool,
+) {
+    let mut world = world(kind, wish, wish);
+    if kind == INTUNE {
+        asked(&mut world).answer = Reading::observed(LinkAnswer::Partner(spelt.into()));
+    } else {
+        world.microsoft().newest_rows = Reading::observed(rows(&[crate::tenant::Service::Endpoint]));
+        world.edit(json!({"attestations": [attestation("IntegrationLinked", json!({"integrationName": "x"}))]}));
+    }
+    world.pass();
+    world.wait(13);
+    world.pass();
+    world.assert_ready(TriState::True, Reason::Enabled);
+    assert_eq!(world.condition(ConditionType::Integrated), Some((TriState::True, Reason::Met)));
+    assert_eq!(world.message(ConditionType::Integrated).contains("does not respond"), is_lost);
+}
+
+/// Under the rules of 2020 Azure Security Center turns Defender ATP on in the European Union, unless it is there already.
+#[rstest]
+#[case::where_the_rule_leads("EU", false, true)]
+#[case::elsewhere("UK", false, false)]
+#[case::elsewhere_and_there_already("UK", true, true)]
+fn the_irreversible_link_must_not_lead_elsewhere(#[case] region: &str, #[case] is_there: bool, #[case] goes: bool) {
+    let mut world = world(ENDPOINT, LinkState::Linked, LinkState::Unlinked);
+    let attested = attestation("DataLocation", json!({"region": region}));
+    world.edit(json!({"experience": "SettingsPage", "attestations": [attested]}));
+    world.microsoft().endpoint_location =
+        if is_there { Reading::observed(located("UkSouth", "UK")) } else { Reading::unknown(Why::NotAsked) };
+    world.pass();
+    assert_eq!(world.sent.len(), usize::from(goes), "{}", world.plan());
+    if !goes {
+        world.assert_stalled(Reason::RegionMismatch);
+    }
+}

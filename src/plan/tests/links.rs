@@ -85,3 +85,55 @@ fn a_link_that_goes_on_is_not_believed_before_it_ended() {
     world.pass();
     world.assert_ready(TriState::True, Reason::Enabled);
 }
+
+#[test]
+fn a_broker_that_shows_nothing_is_believed_what_it_did_to_links_both_ways() {
+    for state in ["Linked", "Unlinked"] {
+        let mut world =
+            World::new(json!({"integrations": [{"name": "intune", "type": "EndpointIntune", "state": state}]}));
+        world.observed = silent();
+        for _ in 0..5 {
+            world.pass_with(&Outcome::Done, Some(silent()));
+            world.wait(1);
+        }
+        assert_eq!(world.sent.len(), 2, "one request turns it on and one sets the link");
+        world.assert_ready(TriState::True, Reason::Enabled);
+        world.edit(json!({"resyncSeconds": 7200}));
+        world.pass_with(&Outcome::Done, Some(silent()));
+        assert_eq!(world.sent.len(), 2, "it is remembered");
+    }
+}
+
+#[test]
+fn a_verdict_about_a_link_is_answered_by_another_wish_for_it() {
+    let entry = |state: &str| json!({"integrations": [{"name": "intune", "type": "EndpointIntune", "state": state}]});
+    let mut world = World::new(entry("Linked"));
+    world.show_state("Enabled");
+    world.pass_with(&Outcome::InProgress { handle: Some("h".into()), poll_after: None }, None);
+    let failed = Progress::Failed { description: "no".into(), is_repeatable: true, is_usable: true };
+    world.observed = progressing(&world.observed, failed);
+    world.pass();
+    world.assert_stalled(Reason::OperationFailed);
+    world.show_state("Enabled");
+    world.edit(json!({"expectedServices": ["Endpoint"]}));
+    world.pass();
+    world.assert_stalled(Reason::OperationFailed);
+    world.edit(entry("Unlinked"));
+    world.pass();
+    assert_eq!(world.sent.len(), 2, "{}", world.plan());
+    world.assert_ready(TriState::True, Reason::Enabled);
+}
+
+#[test]
+fn a_link_that_is_reported_done_and_not_shown_is_verified_until_the_grace_is_over() {
+    let mut world = World::new(json!({"integrations": [{"name": "intune", "type": "EndpointIntune"}]}));
+    let unlinked = json!({"state": "Enabled", "region": "EU", "integrations": {"EndpointIntune": "Unlinked"}});
+    world.show(present(&unlinked));
+    let shown = world.observed.clone();
+    world.pass_with(&Outcome::Done, Some(shown));
+    world.assert_ready(TriState::False, Reason::Verifying);
+    world.wait(2);
+    world.pass();
+    world.assert_stalled(Reason::ClaimNotObserved);
+    assert_eq!(world.sent.len(), 1, "nothing is sent again");
+}

@@ -234,6 +234,11 @@ fn an_opt_out_outside_is_set_back_once_and_then_contended() {
     world.subject.reconcile_request = Some("please".into());
     world.pass();
     world.assert_ready(TriState::True, Reason::Enabled);
+    world.wait(1);
+    world.show_state("Disabled");
+    world.pass();
+    world.assert_stalled(Reason::Contended);
+    assert_eq!(world.sent.len(), 3, "a token that was answered asks for nothing");
 }
 
 #[test]

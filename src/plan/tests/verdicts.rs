@@ -210,7 +210,9 @@ fn services(
     assert!(world.sent.is_empty(), "never a reason to turn anything off");
     let says = world.message(ConditionType::Ready).contains("it is empty");
     assert_eq!(says, feeding.is_empty(), "no data, no action");
-    for service in &world.status.unwrap().services {
+    let shown = &world.status.as_ref().unwrap().services;
+    assert_eq!(shown.iter().map(|service| service.name).collect::<Vec<_>>(), Service::ALL);
+    for service in shown {
         let reports = feeding.contains(&service.name);
         assert_eq!(service.reporting, if reports { TriState::True } else { TriState::False });
         assert_eq!(service.licensed, TriState::True);
