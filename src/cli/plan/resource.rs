@@ -164,7 +164,7 @@ pub(super) fn name(manifest: &Value) -> &str {
 }
 
 fn refused(manifest: &Value, document: usize, problems: Vec<String>) -> ResourceError {
-    let problems = problems.iter().map(|problem| visible(problem)).collect();
+    let problems = problems.into_iter().map(|problem| visible(&problem)).collect();
     ResourceError::Refused { document, name: visible(name(manifest)), problems }
 }
 
