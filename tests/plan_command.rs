@@ -61,10 +61,12 @@ fn the_exit_code_tells_a_pipeline_and_json_can_be_read(#[case] story: &str, #[ca
 #[rstest]
 #[case::nothing(&["plan"], 1, "required")]
 #[case::both(&["plan", "contoso", "-f", "x.yaml"], 1, "cannot be used with")]
+#[case::name_and_world(&["plan", "contoso", "--world", "x.yaml"], 1, "cannot be used with")]
+#[case::twice(&["plan", "-f", "-", "--world", "-"], 1, "cannot both read the standard input")]
 #[case::world_alone(&["plan", "--world", "x.yaml"], 1, "--file")]
 #[case::no_command(&[], 1, "Usage")]
 #[case::no_file(&["plan", "-f", "/nowhere.yaml", "--world", "/nowhere.yaml"], 1, "cannot read /nowhere.yaml")]
-#[case::no_configuration(&["plan", "contoso", "--config", "/nowhere.yaml"], 1, "Name an existing file with --config")]
+#[case::no_configuration(&["plan", "contoso", "--config", "/nowhere.yaml"], 1, "Name an existing file with --config, or plan with -f FILE --world FILE")]
 #[case::unknown_reason(&["explain", "Enabeld"], 1, "'Enabled'")]
 #[case::help(&["plan", "--help"], 0, "Exit codes:")]
 #[case::reason(&["explain", "throttled"], 0, "asked to wait")]
@@ -72,6 +74,25 @@ fn a_wrong_argument_is_no_plan(#[case] arguments: &[&str], #[case] expected: i32
     let output = program(arguments).output().unwrap();
     assert_eq!(code(&output), expected, "{}", said(&output));
     assert!(said(&output).contains(words), "{}", said(&output));
+}
+
+#[test]
+fn a_cluster_that_is_not_there_is_told_from_a_resource_that_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, kubeconfig) = (folder.path().join("config.yaml"), folder.path().join("kubeconfig"));
+    std::fs::write(&config, "tenancy: []").unwrap();
+    let nobody = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "x",
+        "clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "x", "user": {}}],
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+    });
+    std::fs::write(&kubeconfig, nobody.to_string()).unwrap();
+    let arguments = ["plan", "contoso", "--config", config.to_str().unwrap()];
+    let output = program(&arguments).env("KUBECONFIG", &kubeconfig).output().unwrap();
+    assert_eq!(code(&output), 1, "{}", said(&output));
+    assert!(said(&output).contains("current context of your kubeconfig"), "{}", said(&output));
+    assert!(!said(&output).contains("Caused by"), "{}", said(&output));
 }
 
 #[test]

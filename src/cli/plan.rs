@@ -49,7 +49,7 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// What Microsoft, the broker and the administrator would answer; no cluster and no network are used then
-    #[arg(long, value_name = "FILE", requires = "file")]
+    #[arg(long, value_name = "FILE", requires = "file", conflicts_with = "name")]
     world: Option<PathBuf>,
     /// Namespace of the resource, where the file names none
     #[arg(short, long)]
@@ -81,22 +81,25 @@ pub enum Output {
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// A file cannot be read.
-    #[error("cannot read {}: {source}. Name an existing, readable file of text", path.display())]
+    #[error("cannot read {}: {problem}. Name an existing, readable file of text in UTF-8", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        problem: io::Error,
     },
+    /// Both files would come by the standard input.
+    #[error("-f - and --world - cannot both read the standard input. Name a file for one of them")]
+    StandardInputTwice,
     /// The resource file cannot be used.
     #[error("the resource file cannot be used: {0}")]
-    Resource(#[from] ResourceError),
+    Resource(ResourceError),
     /// The world file cannot be used.
     #[error("the world file cannot be used: {0}")]
-    World(#[from] WorldError),
+    World(WorldError),
     /// A resource lacks what every stored resource has.
     #[error("the resource cannot be planned for: {0}")]
-    Incomplete(#[from] ReconcileError),
+    Incomplete(ReconcileError),
     /// The cluster or the broker cannot be asked.
     #[error(transparent)]
     Online(#[from] OnlineError),
@@ -108,9 +111,31 @@ pub enum PlanError {
     Print(#[source] io::Error),
 }
 
+// What a message quotes is no source of it too: the program prints a message and then its sources.
+impl From<ResourceError> for PlanError {
+    fn from(error: ResourceError) -> Self {
+        Self::Resource(error)
+    }
+}
+
+impl From<WorldError> for PlanError {
+    fn from(error: WorldError) -> Self {
+        Self::World(error)
+    }
+}
+
+impl From<ReconcileError> for PlanError {
+    fn from(error: ReconcileError) -> Self {
+        Self::Incomplete(error)
+    }
+}
+
 /// Plans, prints, and tells how it ended.
 pub async fn run(args: Args, output: &mut impl Write) -> Result<Exit, PlanError> {
     let Args { name, file, world, namespace, config, output: form } = args;
+    if [&file, &world].into_iter().flatten().filter(|path| is_standard_input(path)).count() > 1 {
+        return Err(PlanError::StandardInputTwice);
+    }
     let resources = file.as_deref().map(read).transpose()?;
     let place = online::Place { config: &config, namespace: namespace.as_deref() };
     let forecasts = match (&resources, &world) {
@@ -149,6 +174,9 @@ fn imagined(declared: Declaration, world: &World) -> Result<Forecast, PlanError>
     subject.home_is_terminating = subject.is_deleting && world.home_is_terminating();
     let permit = world.permit();
     let mut notes = Vec::new();
+    if world.is_empty {
+        notes.push("nothing stands in the world file: no broker is configured, and Microsoft is not asked".to_owned());
+    }
     let observed = match &desired {
         Ok(desired) => {
             // Credentials of a resource prove its tenant by themselves; the broker needs the administrator's word.
@@ -162,18 +190,28 @@ fn imagined(declared: Declaration, world: &World) -> Result<Forecast, PlanError>
         }
         Err(_) => Observed::nothing(),
     };
-    let (recent, capabilities, now) = (world.recent(), world.capabilities, world.now);
+    let integrations = desired.iter().flat_map(|desired| desired.integrations.keys());
+    let (recent, capabilities, now) = (world.recent(integrations), world.capabilities, world.now);
     let memory = Memory::new(status);
     let situation = Situation { subject, desired, permit, observed, memory, recent, capabilities, now };
     Ok(Forecast::new(tenant, situation, notes))
 }
 
 fn read(path: &Path) -> Result<String, PlanError> {
-    let text = if path == Path::new("-") {
+    let text = if is_standard_input(path) {
         let mut text = String::new();
         io::stdin().lock().read_to_string(&mut text).map(|_| text)
     } else {
         std::fs::read_to_string(path)
     };
-    text.map_err(|source| PlanError::Read { path: path.to_owned(), source })
+    let mut text = text.map_err(|problem| PlanError::Read { path: path.to_owned(), problem })?;
+    // Some editors and shells begin a file with a mark of its byte order.
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    Ok(text)
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
 }

@@ -1,6 +1,6 @@
 //! What the operator would do about one resource, and what that means for a pipeline. Pure.
 
-use crate::api::{Reason, ThreatProtectionTenantStatus};
+use crate::api::{ConditionType, Reason, ThreatProtectionTenantStatus};
 use crate::plan::planned::{Plan, Until, Waiting};
 use crate::plan::planner::plan;
 use crate::plan::reading::Why;
@@ -9,6 +9,9 @@ use crate::plan::report::report;
 use crate::plan::situation::Situation;
 use crate::plan::step::{Step, StepActor};
 use crate::tenant::TenantId;
+
+/// Status of a condition that holds.
+const TRUE: &str = "True";
 
 /// How a plan ended, as the exit code of the program; the order is that of urgency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,18 +81,31 @@ impl Forecast {
     /// What it means for a pipeline.
     #[must_use]
     pub fn exit(&self) -> Exit {
+        let planned = match self.first_waiting() {
+            Some(waiting) if is_failure(waiting) => Exit::Failed,
+            None if self.plan.steps.is_empty() && self.plan.asks.is_empty() => Exit::Settled,
+            _ => Exit::Pending,
+        };
+        if self.plan.verdict_stands { planned.max(self.standing()) } else { planned }
+    }
+
+    /// What a verdict that stands means for a pipeline: it is reported again, so it counts again.
+    fn standing(&self) -> Exit {
+        let named = |kind: ConditionType| self.condition(kind.name());
+        match (named(ConditionType::Ready), named(ConditionType::Stalled)) {
+            _ if self.is_unread() && self.first_waiting().is_none() => Exit::Failed,
+            (Some((TRUE, ..)), _) => Exit::Settled,
+            (_, Some((TRUE, reason, _))) if !waits_for_hands(reason) => Exit::Failed,
+            _ => Exit::Pending,
+        }
+    }
+
+    /// Whether something that the verdict rests on could not be read, and another try may read it.
+    fn is_unread(&self) -> bool {
         let observed = &self.situation.observed;
         let microsoft = &observed.microsoft;
         let signals = [microsoft.hunting.why(), microsoft.incidents.why(), microsoft.identity.why()];
-        let is_unread = observed.failure.is_some()
-            || microsoft.failure.is_some()
-            || signals.into_iter().flatten().any(Why::may_pass);
-        match self.first_waiting() {
-            Some(waiting) if is_blocked(waiting) || is_unreadable(waiting.reason) => Exit::Failed,
-            None if self.plan.verdict_stands && is_unread => Exit::Failed,
-            None if self.plan.steps.is_empty() && self.plan.asks.is_empty() => Exit::Settled,
-            _ => Exit::Pending,
-        }
+        observed.failure.is_some() || microsoft.failure.is_some() || signals.into_iter().flatten().any(Why::may_pass)
     }
 
     /// What cannot be undone of that which somebody would do.
@@ -126,16 +142,22 @@ impl Forecast {
             (Exit::Failed, Some(waiting)) if is_unreadable(waiting.reason) => {
                 format!("The tenant could not be read ({}). {}", waiting.reason, waiting.reason.remedy())
             }
-            (Exit::Failed, Some(waiting)) => {
+            (Exit::Failed, Some(waiting)) if is_failure(waiting) => {
                 format!("This cannot be carried out as it stands ({}). {}", waiting.reason, waiting.reason.remedy())
             }
-            (Exit::Failed, None) => "The tenant could not be read; the last verdict stands.".to_owned(),
+            (Exit::Failed, None) if self.is_unread() => {
+                "The tenant could not be read; the last verdict stands.".to_owned()
+            }
+            (Exit::Failed | Exit::Pending, _) if self.plan.verdict_stands && self.standing() != Exit::Settled => {
+                let reason = self.condition(ConditionType::Ready.name()).map_or("none yet", |(_, reason, _)| reason);
+                format!("The last verdict stands: {reason}.")
+            }
             (Exit::Settled, _) if self.condition("Suspended").is_some() => {
                 "Nothing to do: managementPolicy is Suspend.".to_owned()
             }
             (Exit::Settled, _) if self.plan.drift.is_empty() => "Nothing to do.".to_owned(),
             (Exit::Settled, _) => "Nothing would be done about what differs.".to_owned(),
-            (Exit::Pending, waiting) => self.pending(waiting),
+            (Exit::Pending | Exit::Failed, waiting) => self.pending(waiting),
         }
     }
 
@@ -167,6 +189,16 @@ impl Forecast {
 fn capitalised(sentence: &str) -> String {
     let mut rest = sentence.chars();
     rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}
+
+/// Whether it ends a pipeline: nothing is gained by waiting for it.
+fn is_failure(waiting: &Waiting) -> bool {
+    is_blocked(waiting) || is_unreadable(waiting.reason)
+}
+
+/// Whether a condition's reason says that a person has been asked for a step, or that nobody may do one.
+fn waits_for_hands(reason: &str) -> bool {
+    [Reason::ActionRequired, Reason::ObserveOnly].iter().any(|hands| hands.name() == reason)
 }
 
 /// Only a change of the declaration, or of what surrounds it, helps.

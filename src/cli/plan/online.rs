@@ -1,6 +1,7 @@
 //! Planning with a cluster: the resource, the administrator's file and the broker are real, and only asked.
 
-use std::path::Path;
+use std::error::Error;
+use std::path::{Path, PathBuf};
 
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams, ValidationDirective};
 use kube::{Api, Client, ResourceExt};
@@ -22,12 +23,28 @@ pub enum OnlineError {
     /// The administrator's configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
+    /// There is no configuration where it is looked for.
+    #[error(
+        "there is no configuration {}. Name an existing file with --config, or plan with -f FILE --world FILE, which needs neither a configuration nor a cluster",
+        path.display()
+    )]
+    NoConfig {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
     /// There is no way into the cluster.
-    #[error("{0}. Set KUBECONFIG, or plan without a cluster by --world")]
+    #[error(
+        "the cluster cannot be asked. Set KUBECONFIG, choose its context, or plan without a cluster with -f FILE --world FILE"
+    )]
     Cluster(#[from] ClusterError),
     /// The broker cannot be set up.
-    #[error(transparent)]
-    Broker(#[from] BrokerSetupError),
+    #[error("{0}")]
+    Broker(String),
+    /// The API server does not answer.
+    #[error(
+        "the API server cannot be reached: {0}. Check the server and the current context of your kubeconfig (KUBECONFIG), or plan without a cluster with -f FILE --world FILE"
+    )]
+    Unreachable(String),
     /// The API server refused a resource.
     #[error("{namespace}/{name} would not be accepted by the API server ({code}): {message}. Correct the resource")]
     Refused {
@@ -40,8 +57,8 @@ pub enum OnlineError {
         /// What the API server says.
         message: String,
     },
-    /// The resource does not exist, or cannot be read.
-    #[error("cannot read {namespace}/{name}: {problem}. Check name, namespace and your permissions")]
+    /// The resource does not exist, or the API server does not show it.
+    #[error("cannot read {namespace}/{name}: {problem}. {remedy}")]
     Unread {
         /// Its namespace.
         namespace: String,
@@ -49,10 +66,12 @@ pub enum OnlineError {
         name: String,
         /// Why.
         problem: String,
+        /// What to do about it.
+        remedy: &'static str,
     },
     /// What surrounds the resource cannot be read.
     #[error("cannot look at what surrounds the resource: {0}")]
-    Surroundings(#[from] ReconcileError),
+    Surroundings(String),
     /// A resource in the cluster is not of this version's shape.
     #[error(
         "{namespace}/{name} is not of the shape that this version knows: {problem}. Apply the definition of this version"
@@ -67,6 +86,41 @@ pub enum OnlineError {
     },
 }
 
+// What a message quotes is no source of it too: the program prints a message and then its sources.
+impl From<BrokerSetupError> for OnlineError {
+    fn from(error: BrokerSetupError) -> Self {
+        Self::Broker(with_causes(&error))
+    }
+}
+
+impl From<ReconcileError> for OnlineError {
+    fn from(error: ReconcileError) -> Self {
+        Self::Surroundings(with_causes(&error))
+    }
+}
+
+/// A message and its causes in one line, each said once.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let said = next.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
+/// The administrator's configuration.
+fn configuration(path: &Path) -> Result<Config, OnlineError> {
+    if matches!(path.try_exists(), Ok(false)) {
+        return Err(OnlineError::NoConfig { path: path.to_owned() });
+    }
+    Ok(Config::load(path)?)
+}
+
 /// Where a resource is, and whose word counts.
 pub(super) struct Place<'a> {
     /// The administrator's configuration.
@@ -77,7 +131,7 @@ pub(super) struct Place<'a> {
 
 /// The plan for a stored resource.
 pub(super) async fn of_stored(place: &Place<'_>, name: &str) -> Result<Forecast, OnlineError> {
-    let config = Config::load(place.config)?;
+    let config = configuration(place.config)?;
     let client = controller::connect().await?;
     let namespace = place.namespace.unwrap_or(client.default_namespace()).to_owned();
     let api: Api<Guarded> = Api::namespaced(client.clone(), &namespace);
@@ -87,7 +141,7 @@ pub(super) async fn of_stored(place: &Place<'_>, name: &str) -> Result<Forecast,
 
 /// The plans for resources as they would be stored if they were applied.
 pub(super) async fn of_file(place: &Place<'_>, manifests: Vec<Value>) -> Result<Vec<Forecast>, OnlineError> {
-    let config = Config::load(place.config)?;
+    let config = configuration(place.config)?;
     let client = controller::connect().await?;
     let mut forecasts = Vec::new();
     for manifest in manifests {
@@ -220,9 +274,36 @@ fn refused(namespace: &str, name: &str, error: kube::Error) -> OnlineError {
 }
 
 fn unread(namespace: &str, name: &str, error: &kube::Error) -> OnlineError {
-    let problem = match error {
-        kube::Error::Api(status) => format!("{} ({})", status.message, status.code),
-        other => other.to_string(),
+    let (problem, remedy) = match error {
+        kube::Error::Api(status) => {
+            let remedy = match status.code {
+                401 => "Sign in again, or choose another context of your kubeconfig",
+                403 => "Have the permission granted that is named, or choose another context of your kubeconfig",
+                404 => "Check name, namespace and context, and that the custom resource definition is applied",
+                _ => "Try again later, or ask who runs the API server",
+            };
+            (format!("{} ({})", status.message.trim_end_matches('.'), status.code), remedy)
+        }
+        kube::Error::SerdeError(problem) => (problem.to_string(), "Apply the definition of this version"),
+        other => return OnlineError::Unreachable(with_causes(other)),
     };
-    OnlineError::Unread { namespace: namespace.to_owned(), name: name.to_owned(), problem }
+    OnlineError::Unread { namespace: namespace.to_owned(), name: name.to_owned(), problem, remedy }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Status;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::unknown(404, "Check name, namespace")]
+    #[case::forbidden(403, "Have the permission granted")]
+    #[case::unauthorized(401, "Sign in again")]
+    #[case::broken(500, "Try again later")]
+    fn an_answer_of_the_api_server_says_what_to_do(#[case] code: u16, #[case] remedy: &str) {
+        let status = Status::failure("it says no", "No").with_code(code);
+        let error = unread("security", "contoso", &kube::Error::Api(status.boxed())).to_string();
+        assert!(error.contains(remedy) && error.contains(&format!("it says no ({code})")), "{error}");
+    }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
 use super::schema;
+use super::text::visible;
 use crate::api::{GROUP, KIND, VERSION};
 
 /// A resource file that cannot be used.
@@ -39,6 +40,18 @@ pub enum ResourceError {
         /// What is wrong.
         problem: String,
     },
+    /// A name that no API server would take.
+    #[error("document {document}: metadata.{field} is {value:?}, which is no {rule}. Correct it")]
+    Name {
+        /// Which document, from 1.
+        document: usize,
+        /// `name` or `namespace`.
+        field: &'static str,
+        /// What stands there.
+        value: String,
+        /// What should.
+        rule: &'static str,
+    },
     /// The schema refuses it.
     #[error("document {document} ({name}) would be refused by the API server:\n- {}", problems.join("\n- "))]
     Refused {
@@ -55,7 +68,7 @@ pub enum ResourceError {
 pub(super) fn manifests(text: &str) -> Result<Vec<Value>, ResourceError> {
     let mut manifests = Vec::new();
     for (index, document) in serde_yaml::Deserializer::from_str(text).enumerate() {
-        let unreadable = |error: &dyn std::fmt::Display| ResourceError::Yaml { problem: error.to_string() };
+        let unreadable = |error: &dyn std::fmt::Display| ResourceError::Yaml { problem: visible(&error.to_string()) };
         let mut value = serde_yaml::Value::deserialize(document).map_err(|error| unreadable(&error))?;
         value.apply_merge().map_err(|error| unreadable(&error))?;
         if value.is_null() {
@@ -72,7 +85,7 @@ fn check(manifest: &Value, document: usize) -> Result<(), ResourceError> {
     let text = |field: &str| manifest.get(field).and_then(Value::as_str).unwrap_or("nothing");
     let (api_version, kind) = (text("apiVersion"), text("kind"));
     if api_version != format!("{GROUP}/{VERSION}") || kind != KIND {
-        let found = format!("apiVersion {api_version}, kind {kind}").chars().take(200).collect();
+        let found = visible(&format!("apiVersion {api_version}, kind {kind}")).chars().take(200).collect();
         return Err(ResourceError::OtherKind { document, found });
     }
     if name(manifest).is_empty() {
@@ -97,6 +110,7 @@ pub(super) fn as_stored(
     document: usize,
     namespace: Option<&str>,
 ) -> Result<DynamicObject, ResourceError> {
+    check_names(&manifest, document, namespace)?;
     let is_deleting = manifest.pointer("/metadata/deletionTimestamp").is_some();
     let problems = schema::problems(&manifest);
     // What is being deleted was stored once, and goes whatever its spec says.
@@ -116,7 +130,32 @@ pub(super) fn as_stored(
         default("uid", json!("not-stored"));
         default("resourceVersion", json!("0"));
     }
-    serde_json::from_value(manifest).map_err(|error| ResourceError::Metadata { document, problem: error.to_string() })
+    let unreadable = |problem: String| ResourceError::Metadata { document, problem: visible(&problem) };
+    serde_json::from_value(manifest).map_err(|error| unreadable(error.to_string()))
+}
+
+/// Names as every API server wants them; they are also printed, and are no place for anything else.
+fn check_names(manifest: &Value, document: usize, namespace: Option<&str>) -> Result<(), ResourceError> {
+    let own = manifest.pointer("/metadata/namespace").and_then(Value::as_str);
+    let wrong = |field, value: &str, rule| {
+        let value = value.chars().take(64).collect();
+        Err(ResourceError::Name { document, field, value, rule })
+    };
+    let name = name(manifest);
+    if name.len() > 253 || !name.split('.').all(is_label) {
+        return wrong("name", name, "DNS subdomain (lower-case letters, digits, - and ., at most 253)");
+    }
+    match own.or(namespace) {
+        Some(space) if space.len() > 63 || !is_label(space) => {
+            wrong("namespace", space, "DNS label (lower-case letters, digits and -, at most 63)")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_label(text: &str) -> bool {
+    let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty() && text.chars().all(is_inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 /// Name of a manifest.
@@ -125,7 +164,8 @@ pub(super) fn name(manifest: &Value) -> &str {
 }
 
 fn refused(manifest: &Value, document: usize, problems: Vec<String>) -> ResourceError {
-    ResourceError::Refused { document, name: name(manifest).to_owned(), problems }
+    let problems = problems.into_iter().map(|problem| visible(&problem)).collect();
+    ResourceError::Refused { document, name: visible(name(manifest)), problems }
 }
 
 #[cfg(test)]

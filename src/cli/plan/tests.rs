@@ -149,6 +149,142 @@ fn no_line_is_longer_than_100_columns_unless_it_is_a_link() {
     assert!(long.is_empty(), "{long:#?}");
 }
 
+/// A stored resource whose only reading is gone, so that the verdict stands.
+fn standing(ready: &str, other: &str) -> String {
+    let at = "lastTransitionTime: \"2026-06-01T08:00:00Z\", observedGeneration: 1";
+    let conditions = format!(
+        "    - {{ type: Ready, {ready}, message: so it was, {at} }}\n    - {{ type: {other}, message: so it was, {at} }}\n"
+    );
+    let short = "apiVersion: threatprotection.dev/v1alpha1\nkind: ThreatProtectionTenant\nmetadata: { name: contoso, generation: 1 }\nspec: { tenantId: 8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11 }\n";
+    format!("{short}status:\n  observedGeneration: 1\n  conditions:\n{conditions}")
+}
+
+#[rstest]
+#[case::ready(
+    "status: \"True\", reason: Enabled",
+    "ServiceOn, status: \"True\", reason: Met",
+    Exit::Settled,
+    "Nothing to do."
+)]
+#[case::stalled(
+    "status: \"False\", reason: OperationFailed",
+    "Stalled, status: \"True\", reason: OperationFailed",
+    Exit::Failed,
+    "The last verdict stands: OperationFailed."
+)]
+#[case::handed_over(
+    "status: \"False\", reason: ActionRequired",
+    "Stalled, status: \"True\", reason: ActionRequired",
+    Exit::Pending,
+    "The last verdict stands: ActionRequired."
+)]
+#[case::observed(
+    "status: \"False\", reason: ObserveOnly",
+    "Stalled, status: \"True\", reason: ObserveOnly",
+    Exit::Pending,
+    "The last verdict stands: ObserveOnly."
+)]
+#[case::under_way(
+    "status: \"False\", reason: Enabling",
+    "Reconciling, status: \"True\", reason: Enabling",
+    Exit::Pending,
+    "The last verdict stands: Enabling."
+)]
+fn a_verdict_that_stands_counts_again(
+    #[case] ready: &str,
+    #[case] other: &str,
+    #[case] exit: Exit,
+    #[case] summary: &str,
+) {
+    let mut forecast = told(&standing(ready, other), "{}");
+    forecast.status = forecast.situation.memory.status().clone();
+    forecast.plan = crate::plan::planned::Plan { verdict_stands: true, ..Default::default() };
+    assert_eq!((forecast.exit(), forecast.summary().as_str()), (exit, summary));
+    forecast.situation.observed.failure =
+        told(SHORT, "broker: { failure: { class: Transient } }").situation.observed.failure;
+    assert!(forecast.situation.observed.failure.is_some());
+    assert_eq!(
+        (forecast.exit(), forecast.summary().as_str()),
+        (Exit::Failed, "The tenant could not be read; the last verdict stands.")
+    );
+}
+
+#[test]
+fn what_has_been_failing_has_been_failing_for_every_link_too() {
+    let recent = told(RESOURCE, WORLD).situation.recent;
+    assert_eq!(recent.unread_links_since.get("identity-data"), recent.failing_since.as_ref());
+    assert!(recent.failing_since.is_some());
+    assert!(told(RESOURCE, "{}").situation.recent.unread_links_since.is_empty());
+}
+
+#[rstest]
+#[case::escape("\\e[2J\\a")]
+#[case::line("\\n1. Enable: forged")]
+#[case::direction("\\u202e")]
+fn nothing_in_the_files_reaches_the_terminal_but_text(#[case] bad: &str) {
+    let world = format!("broker: {{ failure: {{ class: Invalid, message: \"it is {bad} so\" }} }}");
+    let resource = RESOURCE.replace("name: identity-data", &format!("name: \"identity{bad}\""));
+    for resource in [resource.as_str(), SHORT] {
+        let printed = match offline(resource, &world, None, noon()) {
+            Ok(forecasts) => text(&forecasts),
+            Err(error) => error.to_string(),
+        };
+        assert!(resource != SHORT || printed.contains("it is "), "{printed}");
+        assert!(!printed.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{printed:?}");
+        assert!(!printed.lines().any(|line| line.trim_start().starts_with("1. Enable: forged")), "{printed}");
+    }
+}
+
+#[rstest]
+#[case::escape("\"x\\e[2J\"", "security", "metadata.name is \"x\\u{1b}[2J\"")]
+#[case::line("\"x\\nExit 0.\"", "security", "DNS subdomain")]
+#[case::capitals("Contoso", "security", "DNS subdomain")]
+#[case::namespace("contoso", "\"a.b\"", "DNS label")]
+#[case::bell("contoso", "\"a\\a\"", "metadata.namespace is \"a\\u{7}\"")]
+fn names_are_names(#[case] name: &str, #[case] namespace: &str, #[case] words: &str) {
+    let resource = SHORT.replace("{ name: contoso }", &format!("{{ name: {name}, namespace: {namespace} }}"));
+    let error = offline(&resource, "{}", None, noon()).unwrap_err().to_string();
+    assert!(error.contains(words) && !error.chars().any(char::is_control), "{error:?}");
+    assert!(offline(SHORT, "{}", Some("Not Good"), noon()).is_err());
+    assert!(offline(&SHORT.replace("contoso", "contoso.com"), "{}", Some("security"), noon()).is_ok());
+}
+
+#[test]
+fn a_mark_of_the_byte_order_is_no_text() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("\u{feff}{SHORT}")).unwrap();
+    assert_eq!(read(file.path()).unwrap(), SHORT);
+}
+
+#[rstest]
+#[case::nothing("")]
+#[case::comment("# to be written\n")]
+#[case::marks("---\n# later\n...\n")]
+#[case::null("null\n")]
+#[case::tilde("--- ~\n")]
+fn a_world_of_which_nothing_is_said_is_empty_and_says_so(#[case] world: &str) {
+    let note = "nothing stands in the world file";
+    let forecast = told(SHORT, world);
+    assert!(forecast.notes.iter().any(|said| said.starts_with(note)), "{:?}", forecast.notes);
+    assert_eq!(forecast.exit(), told(SHORT, "{}").exit());
+    assert!(!told(SHORT, "{}").notes.iter().any(|said| said.starts_with(note)));
+}
+
+#[test]
+fn no_error_says_the_same_twice() {
+    let whole = |error: PlanError| format!("{:#}", anyhow::Error::from(error));
+    for error in [
+        offline("", "", None, noon()).unwrap_err(),
+        offline(SHORT, "nonsense: 1", None, noon()).unwrap_err(),
+        read(Path::new("/nowhere.yaml")).unwrap_err(),
+        OnlineError::from(ReconcileError::Gone).into(),
+        ReconcileError::Gone.into(),
+    ] {
+        let said = error.to_string();
+        assert_eq!(whole(error), said);
+    }
+}
+
 /// Other texts that somebody might put where a value stands.
 const VALUES: [&str; 16] = [
     "~",

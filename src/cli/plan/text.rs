@@ -4,8 +4,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::forecast::{Exit, Forecast};
 use crate::api::{ConditionType, Reason, StatusSource, ThreatProtectionTenantStatus, TriState};
+use crate::plan::handoff::HandOff;
 use crate::plan::planned::Plan;
 use crate::plan::situation::Situation;
+use crate::plan::step::StepActor;
 
 const WIDTH: usize = 100;
 
@@ -26,8 +28,44 @@ pub fn text(forecasts: &[Forecast]) -> String {
             format!("{} resources. Exit {}, the worst of them.", forecasts.len(), exit.code()),
         ]);
     }
-    let lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
+    let lines: Vec<_> = lines.iter().map(|line| visible_line(line).trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
+}
+
+/// A text without what a terminal obeys instead of showing it: control and format characters (Unicode Cc and Cf).
+/// Lines stay lines.
+pub(super) fn visible(text: &str) -> String {
+    text.split('\n').map(visible_line).collect::<Vec<_>>().join("\n")
+}
+
+fn visible_line(line: &str) -> String {
+    let is_format = |c: char| {
+        matches!(c, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
+    };
+    let blank = |c: char| if c.is_whitespace() { ' ' } else { c };
+    line.chars().map(blank).filter(|c| !c.is_control() && !is_format(*c)).collect()
+}
+
+/// The plan with every message in one line, so that no message can look like a line of the plan.
+fn in_lines(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    plan.waiting.iter_mut().for_each(|waiting| waiting.message = visible_line(&waiting.message));
+    plan.drift.iter_mut().for_each(|drift| *drift = visible_line(drift));
+    let of_person = |hand_off: &mut HandOff| {
+        for text in [&mut hand_off.link, &mut hand_off.instructions, &mut hand_off.verified_by] {
+            *text = visible_line(text);
+        }
+    };
+    plan.asks.iter_mut().for_each(of_person);
+    for step in &mut plan.steps {
+        step.why = visible_line(&step.why);
+        if let StepActor::Person(hand_off) = &mut step.by {
+            of_person(hand_off);
+        }
+    }
+    plan
 }
 
 fn of_one(forecast: &Forecast, lines: &mut Vec<String>) {
@@ -40,7 +78,7 @@ fn of_one(forecast: &Forecast, lines: &mut Vec<String>) {
     line("now", &now(forecast));
     forecast.notes.iter().for_each(|note| line("note", note));
     section("Plan", lines);
-    let planned = plan.to_string();
+    let planned = in_lines(plan).to_string();
     for line in planned.lines() {
         let indent = line.len() - line.trim_start().len() + 2;
         wrap(line, &" ".repeat(indent), &" ".repeat(indent + 2), lines);

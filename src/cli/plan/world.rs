@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::wire::AnotherResource;
 use super::schema::is_in_range;
+use super::text::visible;
 use crate::api::ConditionType;
 use crate::config::Config;
 use crate::plan::desired::Desired;
@@ -45,7 +46,7 @@ pub enum WorldError {
 
 impl WorldError {
     fn value(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Value { field: field.into(), problem: problem.into() }
+        Self::Value { field: visible(&field.into()), problem: visible(&problem.into()) }
     }
 }
 
@@ -53,6 +54,8 @@ impl WorldError {
 #[derive(Debug)]
 pub(super) struct World {
     file: wire::World,
+    /// Whether nothing stands in the file, not even `{}`.
+    pub is_empty: bool,
     /// The time of the plan.
     pub now: Timestamp,
     /// What is configured.
@@ -62,18 +65,18 @@ pub(super) struct World {
 impl World {
     /// Reads a world; `now` is the time where the file names none.
     pub(super) fn read(text: &str, now: Timestamp) -> Result<Self, WorldError> {
-        let file: wire::World = if text.trim().is_empty() {
-            wire::World::default()
-        } else {
-            serde_yaml::from_str(text).map_err(|error| WorldError::Shape { problem: error.to_string() })?
-        };
+        let shape = |error: serde_yaml::Error| WorldError::Shape { problem: visible(&error.to_string()) };
+        let written: Option<wire::World> =
+            if holds_nothing(text) { None } else { serde_yaml::from_str(text).map_err(shape)? };
+        let is_empty = written.is_none();
+        let file = written.unwrap_or_default();
         let now = file.now.unwrap_or(now);
         for (field, time) in [("now", Some(now)), ("failingSince", file.failing_since), ("refusedAt", file.refused_at)]
         {
             in_range(field, time)?;
         }
         let capabilities = capabilities(&file)?;
-        Ok(Self { file, now, capabilities })
+        Ok(Self { file, is_empty, now, capabilities })
     }
 
     /// What the administrator's configuration, and other resources, permit.
@@ -87,8 +90,8 @@ impl World {
         }
     }
 
-    /// What the operator's process remembers.
-    pub(super) fn recent(&self) -> Recent {
+    /// What the operator's process remembers of a resource that declares these integrations.
+    pub(super) fn recent<'a>(&self, integrations: impl Iterator<Item = &'a String>) -> Recent {
         let failures = u32::from(self.file.failing_since.is_some());
         Recent {
             failing_since: self.file.failing_since,
@@ -100,7 +103,10 @@ impl World {
                 .file
                 .failing_since
                 .map_or_else(BTreeMap::new, |since| ConditionType::ALL.iter().map(|kind| (*kind, since)).collect()),
-            unread_links_since: BTreeMap::new(),
+            unread_links_since: self
+                .file
+                .failing_since
+                .map_or_else(BTreeMap::new, |since| integrations.map(|name| (name.clone(), since)).collect()),
             requested_at: None,
         }
     }
@@ -137,6 +143,11 @@ impl World {
         }
         Ok(observed)
     }
+}
+
+/// Whether there are only blanks, comments and marks of a beginning and an end of a document.
+fn holds_nothing(text: &str) -> bool {
+    text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#') || matches!(line, "---" | "..."))
 }
 
 /// What an operator with a configuration that names no timing has, but for what the file says.
