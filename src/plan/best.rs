@@ -28,7 +28,6 @@ pub(super) fn service(situation: &Situation) -> Reading<bool> {
     };
     match situation.memory.service() {
         Some((_, Source::Attested)) | None => Reading::unknown(why),
-        Some(_) if why == Why::NotAsked && lapsed(situation, desired) => Reading::unknown(why),
         Some((value, source)) => Reading::Known { value, source },
     }
 }

@@ -86,3 +86,21 @@ fn a_held_resource_notices_soon_that_its_namespace_goes() {
     world.assert_stalled(Reason::DeprovisionNotDeclared);
     assert_eq!(next_look(&world, 0.5), seconds(30));
 }
+
+/// Whoever asks for a reconcile has acted, or is about to.
+#[test]
+fn an_old_hand_off_is_looked_at_more_often_for_two_hours_after_a_reconcile_request() {
+    let mut world = World::new(json!({})).sees_off().without_broker();
+    world.pass();
+    world.wait(3);
+    world.pass();
+    assert_eq!(next_look(&world, 0.5), seconds(3600), "it is an old one");
+    world.subject.reconcile_request = Some("done".into());
+    world.pass();
+    world.now += seconds(2 * 3600 - 1);
+    world.pass();
+    assert_eq!(next_look(&world, 0.5), seconds(120));
+    world.now += seconds(1);
+    world.pass();
+    assert_eq!(next_look(&world, 0.5), seconds(3600));
+}

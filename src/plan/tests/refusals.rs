@@ -62,6 +62,21 @@ fn a_request_that_was_refused_and_is_sent_again_is_another_operation() {
 }
 
 #[test]
+fn a_link_that_was_refused_and_is_asked_for_again_is_another_operation() {
+    let mut world = World::new(json!({"integrations": [{"name": "intune", "type": "EndpointIntune"}]}));
+    world.show_state("Enabled");
+    world.pass_with(&rejected(), None);
+    world.assert_stalled(Reason::ProviderRejected);
+    world.now += SignedDuration::from_mins(1);
+    world.subject.reconcile_request = Some("again".into());
+    world.pass_with(&accepted(), None);
+    let second = operation(&world);
+    assert_eq!((second.step, second.result, second.end_time), (StepName::Link, None, None));
+    assert_eq!(second.start_time.0, world.now);
+    world.assert_ready(TriState::False, Reason::Linking);
+}
+
+#[test]
 fn an_operation_of_another_step_is_not_continued() {
     let mut world = World::new(json!({}));
     world.pass_with(&lost(), None);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::eyes::*;
 use super::fixture::*;
 use crate::api::{ConditionType, Reason, StatusSource, TriState};
+use crate::plan::failure::ErrorClass;
 use crate::plan::microsoft::{Microsoft, RoleHolders};
 use crate::plan::reading::{Reading, Why};
 use crate::tenant::{IntegrationType, LinkState, Role};
@@ -191,4 +192,28 @@ fn the_word_behind_a_pin_grows_where_it_says_the_same() {
         world.status.as_ref().unwrap().data_location.as_ref().unwrap().data_center.as_deref(),
         Some("WestEurope")
     );
+}
+
+#[test]
+fn what_is_known_to_differ_is_not_made_unknown_by_a_link_that_could_not_be_read() {
+    let mut world = settled(seen_on(), LinkState::Linked);
+    switch_of_link(world.microsoft());
+    world.edit(json!({"dataLocation": {"region": "UK"}}));
+    world.status = None;
+    world.pass();
+    world.assert_ready(TriState::False, Reason::RegionMismatch);
+}
+
+#[test]
+fn what_is_remembered_to_differ_from_a_changed_wish_differs_whatever_could_not_be_read() {
+    let mut world = World::new(json!({}));
+    world.settle();
+    world.observed = unreadable(ErrorClass::Transient, Reason::ProviderUnavailable);
+    let mut unchanged = world.clone();
+    unchanged.edit(json!({"expectedServices": ["Endpoint"]}));
+    unchanged.pass();
+    unchanged.assert_ready(TriState::Unknown, Reason::ProviderUnavailable);
+    world.edit(json!({"desiredState": "Disabled"}));
+    world.pass();
+    world.assert_ready(TriState::False, Reason::ProviderUnavailable);
 }
