@@ -76,7 +76,7 @@ fn ready(situation: &Situation, plan: &Plan) -> Verdict {
     let state = if is_known { TriState::False } else { TriState::Unknown };
     if let Some(waiting) = first(plan) {
         let is_blind = is_blind(situation, waiting) || is_blind_to_rest(situation, plan);
-        let state = if is_blind { TriState::Unknown } else { state };
+        let state = if is_blind && !situation.subject.is_deleting { TriState::Unknown } else { state };
         let nobody = if waiting.reason == Reason::ActionRequired { nobody(situation, plan) } else { "" };
         return Verdict::new(state, waiting.reason, format!("{}{nobody}", waiting.message));
     }

@@ -39,7 +39,8 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
     }
     let mut status = situation.memory.status().clone();
     // A request that could not be looked into stays open.
-    let is_looked_into = !plan.verdict_stands || situation.observed.failure.is_none();
+    let failed = situation.observed.failure.is_some() || situation.observed.microsoft.failure.is_some();
+    let is_looked_into = !plan.verdict_stands || !failed;
     if is_looked_into {
         status.last_handled_reconcile_at.clone_from(&situation.subject.reconcile_request);
     }

@@ -23,7 +23,7 @@ fn days(days: i64) -> SignedDuration {
 }
 
 /// A tenant that only persons tell of, with these attestations.
-fn told(attestations: Value) -> World {
+fn told(attestations: &Value) -> World {
     let mut world = World::new(json!({"attestations": attestations})).without_broker();
     world.pass();
     world
@@ -60,7 +60,7 @@ fn with_link(state: &str, words: &[Value]) -> World {
 #[case::at_its_end(seconds(0), Reason::AttestationExpired)]
 #[case::a_second_later(seconds(1), Reason::AttestationExpired)]
 fn an_attestation_lapses_at_its_expire_time(#[case] after: SignedDuration, #[case] reason: Reason) {
-    let mut world = told(json!([on()]));
+    let mut world = told(&json!([on()]));
     world.now = end() + after;
     let mut fresh = world.clone();
     fresh.status = None;
@@ -79,7 +79,7 @@ fn an_attestation_lapses_at_its_expire_time(#[case] after: SignedDuration, #[cas
 #[case::a_day_later(days(1), true)]
 fn the_warning_begins_fourteen_days_before_the_end(#[case] after: SignedDuration, #[case] is_soon: bool) {
     let region = attestation("DataLocation", json!({"region": "UK"}));
-    let mut world = told(json!([on(), region]));
+    let mut world = told(&json!([on(), region]));
     world.now = end() - days(14) + after;
     world.pass();
     let status = |usual| Some((TriState::True, if is_soon { Reason::AttestationExpiring } else { usual }));
@@ -96,11 +96,11 @@ fn the_word_that_holds_longest_decides_when_to_warn() {
     let sooner = json!({"expireTime": "2026-06-20T08:00:00Z"});
     let region = attestation("DataLocation", json!({"region": "UK"}));
     let region_sooner = named("DataLocation", "sooner", json!({"region": "UK", "expireTime": "2026-06-20T08:00:00Z"}));
-    let world = told(json!([on(), named("ServiceOn", "sooner", sooner.clone()), region, region_sooner]));
+    let world = told(&json!([on(), named("ServiceOn", "sooner", sooner.clone()), region, region_sooner]));
     assert_eq!(world.condition(ConditionType::ServiceOn), Some((TriState::True, Reason::Enabled)));
     assert_eq!(world.condition(ConditionType::RegionPinned), Some((TriState::True, Reason::Met)));
     let about_service =
-        told(json!([attestation("ServiceOn", sooner), attestation("DataLocation", json!({"region": "UK"}))]));
+        told(&json!([attestation("ServiceOn", sooner), attestation("DataLocation", json!({"region": "UK"}))]));
     assert_eq!(
         about_service.condition(ConditionType::ServiceOn),
         Some((TriState::True, Reason::AttestationExpiring)),
@@ -110,9 +110,9 @@ fn the_word_that_holds_longest_decides_when_to_warn() {
 
 #[test]
 fn two_that_say_the_same_do_not_contradict_each_other() {
-    told(json!([on(), named("ServiceOn", "again", json!({}))])).assert_ready(TriState::True, Reason::Enabled);
+    told(&json!([on(), named("ServiceOn", "again", json!({}))])).assert_ready(TriState::True, Reason::Enabled);
     let off = json!([attestation("ServiceOff", json!({})), attestation("Deprovisioned", json!({}))]);
-    let mut world = told(off);
+    let mut world = told(&off);
     world.edit(json!({"desiredState": "Disabled"}));
     world.pass();
     world.assert_ready(TriState::True, Reason::Disabled);
@@ -123,14 +123,14 @@ fn two_that_say_the_same_do_not_contradict_each_other() {
 #[case::of_just_now("2026-06-15T11:56:00Z")]
 #[case::at_five_minutes_of_skew("2026-06-15T12:05:00Z")]
 fn live_ones_that_contradict_are_not_excused_by_the_future(#[case] at: &str) {
-    let world = told(json!([on(), attestation("ServiceOff", json!({"attestTime": at}))]));
+    let world = told(&json!([on(), attestation("ServiceOff", json!({"attestTime": at}))]));
     assert_eq!(world.condition(ConditionType::ServiceOn), Some((TriState::Unknown, Reason::Ambiguous)));
     assert!(world.message(ConditionType::ServiceOn).contains("contradict"));
 }
 
 #[test]
 fn one_of_the_future_does_not_contradict_yet() {
-    let mut world = told(json!([on(), attestation("ServiceOff", json!({"attestTime": "2026-06-15T12:05:01Z"}))]));
+    let mut world = told(&json!([on(), attestation("ServiceOff", json!({"attestTime": "2026-06-15T12:05:01Z"}))]));
     world.assert_ready(TriState::True, Reason::Enabled);
     world.now += seconds(1);
     world.pass();
@@ -144,7 +144,7 @@ fn one_of_the_future_does_not_contradict_yet() {
 fn a_word_about_the_region_is_none_about_the_service(#[case] times: Value) {
     let mut region = attestation("DataLocation", json!({"region": "UK"}));
     region.as_object_mut().unwrap().extend(times.as_object().unwrap().clone());
-    let world = told(json!([region]));
+    let world = told(&json!([region]));
     assert_eq!(world.condition(ConditionType::ServiceOn), Some((TriState::Unknown, Reason::NotAsked)));
     assert!(!world.message(ConditionType::ServiceOn).contains("datalocation"), "it would not have fed this condition");
 }
@@ -214,6 +214,6 @@ fn next_look(world: &World) -> SignedDuration {
 #[case::not_for_what_is_far_away(json!({}), 3600)]
 fn the_next_look_is_when_an_attestation_changes(#[case] times: Value, #[case] expected: i64) {
     let region = named("DataLocation", "region", json!({"region": "UK"}));
-    let world = told(json!([named("ServiceOn", "on", times), region]));
+    let world = told(&json!([named("ServiceOn", "on", times), region]));
     assert_eq!(next_look(&world), seconds(expected));
 }

@@ -17,7 +17,7 @@ use crate::tenant::{CapabilityStatus, TenantId};
 
 const OTHER: &str = "11111111-2222-4333-8444-555555555555";
 
-fn gone(fields: serde_json::Value) -> World {
+fn gone(fields: &serde_json::Value) -> World {
     let mut spec = json!({
         "desiredState": "Deprovisioned", "deprovisionConfirmation": TENANT,
         "attestations": [attestation("Deprovisioned", json!({}))],
@@ -29,7 +29,7 @@ fn gone(fields: serde_json::Value) -> World {
 /// "present, `allowDeprovision` | deprovision": a word proves nothing while the broker can still be asked.
 #[test]
 fn a_broker_that_answers_again_removes_what_a_word_calls_gone() {
-    let mut world = gone(json!({}));
+    let mut world = gone(&json!({}));
     world.show_state("Enabled");
     world.recent.failing_since = Some(world.now - SignedDuration::from_hours(9));
     world.recent.broker_silent_since = Some(world.now - SignedDuration::from_hours(9));
@@ -40,7 +40,7 @@ fn a_broker_that_answers_again_removes_what_a_word_calls_gone() {
 /// Trouble with Microsoft's own APIs is no silence of the broker.
 #[test]
 fn a_blind_look_is_not_a_broker_that_gave_up() {
-    let mut world = gone(json!({})).sees(Microsoft { hunting: Reading::unknown(Why::ReadFailed), ..seen_on() });
+    let mut world = gone(&json!({})).sees(Microsoft { hunting: Reading::unknown(Why::ReadFailed), ..seen_on() });
     world.show_state("Enabled");
     world.recent.failing_since = Some(world.now - SignedDuration::from_hours(9));
     let plan = world.plan();
@@ -51,7 +51,7 @@ fn a_blind_look_is_not_a_broker_that_gave_up() {
 /// "attestation `Deprovisioned`, which here outranks the broker's word but never an observation of *on*"
 #[test]
 fn what_still_answers_is_not_talked_away() {
-    let mut world = gone(json!({})).sees(Microsoft { hunting: Reading::unknown(Why::NotPermitted), ..seen_on() });
+    let mut world = gone(&json!({})).sees(Microsoft { hunting: Reading::unknown(Why::NotPermitted), ..seen_on() });
     world.observed.instance = Reading::unknown(Why::ReadFailed);
     world.recent.broker_silent_since = Some(world.now - SignedDuration::from_hours(9));
     assert!(!world.plan().is_settled(), "{}", world.plan());
@@ -86,7 +86,7 @@ fn a_subscription_that_is_not_known_to_be_ours_tells_nothing(
     assert_eq!(world.region(), None, "nothing is pinned");
 }
 
-fn to_defender_for_cloud(extra: serde_json::Value) -> World {
+fn to_defender_for_cloud(extra: &serde_json::Value) -> World {
     let mut spec = json!({"integrations": [{
         "name": "cloud", "type": "DefenderForCloudEndpoint",
         "subscriptionId": "2b6a3a0c-0d0e-4f60-8a54-7d0f5a1c9e11",
@@ -107,13 +107,13 @@ fn to_defender_for_cloud(extra: serde_json::Value) -> World {
 #[test]
 fn an_irreversible_link_waits_when_the_word_for_the_region_has_lapsed() {
     let mut world =
-        to_defender_for_cloud(json!({"attestations": [attestation("DataLocation", json!({"region": "EU"}))]}));
+        to_defender_for_cloud(&json!({"attestations": [attestation("DataLocation", json!({"region": "EU"}))]}));
     let plan = world.plan();
     assert!(plan.next().is_some(), "while the word holds: {plan}");
     world.microsoft().links.clear();
     world.pass();
     assert_eq!(world.region().as_deref(), Some("EU Attested"));
-    let mut later = to_defender_for_cloud(json!({"attestations": []}));
+    let mut later = to_defender_for_cloud(&json!({"attestations": []}));
     later.status = world.status.clone();
     later.subject.generation = 2;
     let plan = later.plan();
@@ -124,13 +124,13 @@ fn an_irreversible_link_waits_when_the_word_for_the_region_has_lapsed() {
 /// "`RegionPinned`: region decided and not contradicted"
 #[test]
 fn an_irreversible_link_waits_when_the_pin_is_contradicted() {
-    let mut world = to_defender_for_cloud(json!({}));
+    let mut world = to_defender_for_cloud(&json!({}));
     world.microsoft().endpoint_location =
         Reading::observed(EndpointLocation { data_center: Some("WestEurope".into()), geography: None });
     world.microsoft().links.clear();
     world.pass();
     assert_eq!(world.region().as_deref(), Some("EU Observed"));
-    let mut moved = to_defender_for_cloud(json!({}));
+    let mut moved = to_defender_for_cloud(&json!({}));
     moved.status = world.status.clone();
     moved.microsoft().endpoint_location =
         Reading::observed(EndpointLocation { data_center: Some("UKSouth".into()), geography: None });
@@ -245,7 +245,7 @@ fn a_wrong_region_beside_a_hand_off_is_looked_at_like_a_wrong_region() {
 /// Nothing is at work while another finalizer holds the resource, or a link waits for its turn.
 #[test]
 fn what_waits_for_somebody_else_is_not_polled() {
-    let mut world = gone(json!({"deletionPolicy": "Deprovision"}));
+    let mut world = gone(&json!({"deletionPolicy": "Deprovision"}));
     world.show_state("Enabled");
     world.subject.is_deleting = true;
     world.subject.finalizers = vec![crate::api::FINALIZER.to_owned(), "example.com/theirs".to_owned()];

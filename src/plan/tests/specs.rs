@@ -22,7 +22,7 @@ fn about(claim: &str, extra: Value) -> Value {
     json!({"attestations": [attestation("ServiceOn", json!({})), attestation(claim, extra)]})
 }
 
-fn links(entries: Value) -> Value {
+fn links(entries: &Value) -> Value {
     json!({"integrations": entries})
 }
 
@@ -37,13 +37,13 @@ fn links(entries: Value) -> Value {
 #[case::a_region_of_another_cloud(json!({"cloud": "DoD", "dataLocation": {"region": "US"}}), "spec.dataLocation.region")]
 #[case::a_region_that_did_not_exist_yet(json!({"experience": "SettingsPage", "dataLocation": {"region": "AU"}}), "spec.dataLocation.region")]
 #[case::observing_and_deprovisioning(json!({"managementPolicy": "Observe", "deletionPolicy": "Deprovision"}), "spec.deletionPolicy")]
-#[case::the_same_link_twice(links(json!([{"name": "a", "type": "EndpointIntune"}, {"name": "b", "type": "EndpointIntune"}])), "spec.integrations[1]")]
-#[case::the_same_subscription_twice(links(json!([
+#[case::the_same_link_twice(links(&json!([{"name": "a", "type": "EndpointIntune"}, {"name": "b", "type": "EndpointIntune"}])), "spec.integrations[1]")]
+#[case::the_same_subscription_twice(links(&json!([
     {"name": "a", "type": "DefenderForCloudEndpoint", "subscriptionId": SUBSCRIPTION},
     {"name": "b", "type": "DefenderForCloudCloudApps", "subscriptionId": SUBSCRIPTION},
     {"name": "c", "type": "DefenderForCloudEndpoint", "subscriptionId": SUBSCRIPTION},
 ])), "spec.integrations[2]")]
-#[case::a_name_twice(links(json!([{"name": "a", "type": "EndpointIntune"}, {"name": "a", "type": "IdentityCloudApps"}])), "spec.integrations[1]")]
+#[case::a_name_twice(links(&json!([{"name": "a", "type": "EndpointIntune"}, {"name": "a", "type": "IdentityCloudApps"}])), "spec.integrations[1]")]
 #[case::a_location_without_a_region(about("DataLocation", json!({})), "spec.attestations[1].region")]
 #[case::a_region_of_something_else(about("ServiceOff", json!({"region": "EU"})), "spec.attestations[1].region")]
 #[case::linked_without_a_name(about("IntegrationLinked", json!({})), "spec.attestations[1].integrationName")]
@@ -66,7 +66,7 @@ fn is_refused(#[case] fields: Value, #[case] field: &str) {
 #[case::observing(json!({"managementPolicy": "Observe"}))]
 #[case::held(json!({"deletionPolicy": "Deprovision"}))]
 #[case::held_and_suspended(json!({"deletionPolicy": "Deprovision", "managementPolicy": "Suspend"}))]
-#[case::two_subscriptions(links(json!([
+#[case::two_subscriptions(links(&json!([
     {"name": "a", "type": "DefenderForCloudEndpoint", "subscriptionId": SUBSCRIPTION},
     {"name": "b", "type": "DefenderForCloudEndpoint", "subscriptionId": TENANT},
 ])))]

@@ -33,7 +33,7 @@ fn every_state_of_a_sku_and_of_its_plan(
         // "not \"no licence\": data survives grace and suspension"; what is deleted, or in no state that is known, may have
         // left data too.
         let endpoint = match (expected, state) {
-            ((TriState::True, _), _) | ((_, Reason::LicenceInGrace), _) => Reading::observed(true),
+            ((TriState::True, _) | (_, Reason::LicenceInGrace), _) => Reading::observed(true),
             (_, Disabled) if capability != Deleted => Reading::observed(true),
             _ => Reading::unknown(Why::Ambiguous),
         };
