@@ -62,6 +62,7 @@ impl Work {
         record: &mut Record,
     ) -> Result<Self, ReconcileError> {
         let Some(step) = self.plan.next().cloned() else { return Ok(self) };
+        // Settings of Azure Resource Manager are planned only where something signs in to Microsoft, which nothing here does.
         let StepActor::Broker(request) = step.by.clone() else { return Ok(self) };
         if step.change.needs_intent() {
             self = self.intend(record).await?;

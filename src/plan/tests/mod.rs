@@ -19,6 +19,7 @@ mod handoffs;
 mod insync;
 mod integrations;
 mod laws;
+mod lifecycle;
 mod links;
 mod model;
 mod operations;
