@@ -7,12 +7,14 @@ use serde_json::json;
 use super::eyes::*;
 use super::fixture::*;
 use crate::api::{ConditionType, Reason, TriState};
+use crate::plan::failure::ErrorClass;
 use crate::plan::microsoft::{Answer, EndpointLocation, Hunting, LinkAnswer, Listed, Microsoft, ObservedLink};
 use crate::plan::observed::Instance;
 use crate::plan::pace::pace;
 use crate::plan::reading::{Reading, Why};
 use crate::plan::release::Hold;
 use crate::plan::situation::Permit;
+use crate::plan::step::Outcome;
 use crate::tenant::{CapabilityStatus, TenantId};
 
 const OTHER: &str = "11111111-2222-4333-8444-555555555555";
@@ -252,4 +254,35 @@ fn what_waits_for_somebody_else_is_not_polled() {
     world.pass();
     let wait = pace(&world.situation(), &world.plan(), None, 0.0);
     assert!(wait >= SignedDuration::from_secs(27), "{wait}");
+}
+
+/// Whether an `Enable` that was sent has arrived is not known while the broker shows nothing yet: the tenant is not off.
+#[test]
+fn a_tenant_is_not_called_opted_out_while_a_request_to_turn_it_on_may_have_arrived() {
+    let mut world = World::new(json!({}));
+    world.pass_with(&Outcome::Refused(failure(ErrorClass::Transient, Reason::ProviderUnavailable)), None);
+    assert_eq!(world.sent.len(), 1);
+    world.observed.failure = None;
+    world.edit(json!({"desiredState": "Disabled"}));
+    world.pass();
+    let ready = world.condition(ConditionType::Ready);
+    assert_ne!(ready.map(|(status, _)| status), Some(TriState::True), "{}", world.plan());
+}
+
+/// "`effective`": what cannot be read again stands, and does not become unknown.
+#[rstest]
+#[case(Why::ReadFailed)]
+#[case(Why::NotPermitted)]
+fn that_data_flows_is_not_forgotten_when_it_cannot_be_read_again(#[case] why: Why) {
+    let spec = json!({"integrations": [{"name": "identity-data", "type": "IdentityCloudApps"}]});
+    let mut world = World::new(spec).sees(seen_on());
+    let linked = json!({"state": "Enabled", "region": "EU", "integrations": {"IdentityCloudApps": "Linked"}});
+    world.show(present(&linked));
+    world.pass();
+    let effective = |world: &World| world.status.as_ref().unwrap().integrations[0].effective;
+    assert_eq!(effective(&world), TriState::True);
+    world.microsoft().newest_rows = Reading::unknown(why);
+    world.subject.reconcile_request = Some("look".into());
+    world.pass();
+    assert_eq!(effective(&world), TriState::True);
 }
