@@ -286,3 +286,43 @@ fn that_data_flows_is_not_forgotten_when_it_cannot_be_read_again(#[case] why: Wh
     world.pass();
     assert_eq!(effective(&world), TriState::True);
 }
+
+/// "A contradicting observation wins", and it is said that the word does not count.
+#[rstest]
+#[case::contradicted("ServiceOff", true, true)]
+#[case::agreeing("ServiceOn", true, false)]
+#[case::alone("ServiceOn", false, false)]
+fn a_word_that_is_contradicted_is_said_not_to_count(#[case] claim: &str, #[case] seen: bool, #[case] is_said: bool) {
+    let spec = json!({"attestations": [attestation(claim, json!({}))]});
+    let mut world = World::new(spec).without_broker();
+    if seen {
+        world = world.sees(seen_on());
+    }
+    world.pass();
+    let told = world.message(ConditionType::ServiceOn);
+    assert_eq!(told.contains("an attestation says otherwise"), is_said, "{told}");
+}
+
+#[test]
+fn nobody_needs_a_role_while_the_operator_acts() {
+    let world = World::new(json!({})).sees(seen_off());
+    let situation = world.situation();
+    let status = crate::plan::report::report(&situation, &crate::plan::planner::plan(&situation));
+    let authorized = status.conditions.iter().find(|condition| condition.type_ == "Authorized").unwrap();
+    assert_eq!(authorized.reason, "NotNeeded");
+    assert!(authorized.message.contains("the operator acts"), "{}", authorized.message);
+}
+
+/// That licences can be read two ways is more than that they could not be read: it stands. That nothing was asked does not.
+#[rstest]
+#[case::ambiguous(Why::Ambiguous, Reason::Ambiguous)]
+#[case::not_asked(Why::NotAsked, Reason::ReadFailed)]
+fn what_says_more_than_a_failed_reading_stands(#[case] before: Why, #[case] after: Reason) {
+    let mut world = World::new(json!({})).sees(Microsoft { skus: Reading::unknown(before), ..seen_on() });
+    world.show_state("Enabled");
+    world.pass();
+    world.microsoft().skus = Reading::unknown(Why::ReadFailed);
+    world.subject.reconcile_request = Some("look".into());
+    world.pass();
+    assert_eq!(world.condition(ConditionType::Eligible), Some((TriState::Unknown, after)));
+}
