@@ -9,7 +9,7 @@ use super::fixture::*;
 use crate::api::{ConditionType, Reason, TriState};
 use crate::plan::failure::ErrorClass;
 use crate::plan::microsoft::{Answer, EndpointLocation, Hunting, LinkAnswer, Listed, Microsoft, ObservedLink};
-use crate::plan::observed::Instance;
+use crate::plan::observed::{Instance, Progress};
 use crate::plan::pace::pace;
 use crate::plan::reading::{Reading, Why};
 use crate::plan::release::Hold;
@@ -325,4 +325,62 @@ fn what_says_more_than_a_failed_reading_stands(#[case] before: Why, #[case] afte
     world.subject.reconcile_request = Some("look".into());
     world.pass();
     assert_eq!(world.condition(ConditionType::Eligible), Some((TriState::Unknown, after)));
+}
+
+/// "the subscription must belong to this tenant": neither half of what has to be read is enough.
+#[rstest]
+#[case::whose_it_is_was_not_asked(Reading::observed(LinkAnswer::Setting { is_enabled: false }), Why::NotAsked)]
+#[case::whose_it_is_can_be_two(Reading::observed(LinkAnswer::Setting { is_enabled: false }), Why::Ambiguous)]
+fn a_setting_is_not_written_before_it_is_known_whose_it_is(#[case] answer: Reading<LinkAnswer>, #[case] owner: Why) {
+    let word = json!({"attestations": [attestation("DataLocation", json!({"region": "EU"}))]});
+    let mut world = to_defender_for_cloud(&word);
+    assert!(world.plan().next().is_some(), "as it stands it would be written: {}", world.plan());
+    let link = world.microsoft().links.get_mut("cloud").unwrap();
+    (link.answer, link.owner) = (answer, Reading::unknown(owner));
+    assert!(world.plan().next().is_none(), "{}", world.plan());
+}
+
+#[test]
+fn a_setting_is_not_written_before_it_was_read() {
+    let word = json!({"attestations": [attestation("DataLocation", json!({"region": "EU"}))]});
+    let mut world = to_defender_for_cloud(&word);
+    world.microsoft().links.get_mut("cloud").unwrap().answer = Reading::unknown(Why::NotAsked);
+    assert!(world.plan().next().is_none(), "{}", world.plan());
+}
+
+/// "keep remembered verdicts", and only of the spec that they were given for.
+#[rstest]
+#[case::same_spec(false, TriState::True)]
+#[case::another_spec(true, TriState::Unknown)]
+fn a_verdict_outlives_contradicting_signals_only_for_its_own_spec(#[case] edited: bool, #[case] ready: TriState) {
+    let mut world = World::new(json!({})).sees(seen_on()).without_broker();
+    world.pass();
+    world.assert_ready(TriState::True, Reason::Enabled);
+    world.microsoft().incidents = Reading::observed(Answer::Refuses);
+    if edited {
+        world.edit(json!({"resyncSeconds": 600}));
+    }
+    world.pass();
+    let found = world.condition(ConditionType::Ready).map(|(status, _)| status);
+    assert!(found == Some(ready) || edited && found == Some(TriState::False), "{found:?} {}", world.plan());
+    assert_eq!(found == Some(TriState::True), !edited);
+}
+
+/// A step that failed is tried again at the slow pace; one that is being verified is looked at like any operation.
+#[test]
+fn what_failed_waits_for_the_slow_probe_and_what_is_verified_does_not() {
+    let mut world = World::new(json!({}));
+    world.pass_with(&Outcome::InProgress { handle: None, poll_after: None }, None);
+    let failed = Progress::Failed { description: "busy".into(), is_repeatable: true, is_usable: true };
+    world.observed = progressing(&world.observed, failed);
+    world.pass();
+    world.show(Instance::Absent);
+    assert_eq!(pace(&world.situation(), &world.plan(), None, 0.0), world.capabilities.slow_probe);
+
+    let mut verified = World::new(json!({}));
+    let mut off = verified.clone();
+    off.show(present(&json!({"state": "Disabled"})));
+    verified.pass_with(&Outcome::Done, Some(off.observed));
+    verified.assert_ready(TriState::False, Reason::Verifying);
+    assert_eq!(pace(&verified.situation(), &verified.plan(), None, 0.0), verified.capabilities.poll);
 }
