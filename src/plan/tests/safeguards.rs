@@ -332,8 +332,8 @@ fn what_says_more_than_a_failed_reading_stands(#[case] before: Why, #[case] afte
 #[case::whose_it_is_was_not_asked(Reading::observed(LinkAnswer::Setting { is_enabled: false }), Why::NotAsked)]
 #[case::whose_it_is_can_be_two(Reading::observed(LinkAnswer::Setting { is_enabled: false }), Why::Ambiguous)]
 fn a_setting_is_not_written_before_it_is_known_whose_it_is(#[case] answer: Reading<LinkAnswer>, #[case] owner: Why) {
-    let word = json!({"attestations": [attestation("DataLocation", json!({"region": "EU"}))]});
-    let mut world = to_defender_for_cloud(&word);
+    let attested = json!({"attestations": [attestation("DataLocation", json!({"region": "EU"}))]});
+    let mut world = to_defender_for_cloud(&attested);
     assert!(world.plan().next().is_some(), "as it stands it would be written: {}", world.plan());
     let link = world.microsoft().links.get_mut("cloud").unwrap();
     (link.answer, link.owner) = (answer, Reading::unknown(owner));
@@ -342,8 +342,8 @@ fn a_setting_is_not_written_before_it_is_known_whose_it_is(#[case] answer: Readi
 
 #[test]
 fn a_setting_is_not_written_before_it_was_read() {
-    let word = json!({"attestations": [attestation("DataLocation", json!({"region": "EU"}))]});
-    let mut world = to_defender_for_cloud(&word);
+    let attested = json!({"attestations": [attestation("DataLocation", json!({"region": "EU"}))]});
+    let mut world = to_defender_for_cloud(&attested);
     world.microsoft().links.get_mut("cloud").unwrap().answer = Reading::unknown(Why::NotAsked);
     assert!(world.plan().next().is_none(), "{}", world.plan());
 }
@@ -383,4 +383,32 @@ fn what_failed_waits_for_the_slow_probe_and_what_is_verified_does_not() {
     verified.pass_with(&Outcome::Done, Some(off.observed));
     verified.assert_ready(TriState::False, Reason::Verifying);
     assert_eq!(pace(&verified.situation(), &verified.plan(), None, 0.0), verified.capabilities.poll);
+}
+
+/// "whether anyone is known to hold it"
+#[test]
+fn a_hand_off_says_whether_anybody_is_known_to_hold_the_role() {
+    let mut world = World::new(json!({})).sees(seen_off()).without_broker();
+    let roles = &mut world.microsoft().roles;
+    roles.values_mut().for_each(|holders| {
+        let nobody = Listed { items: Vec::new(), is_complete: true };
+        holders.assigned = Reading::observed(nobody.clone());
+        holders.eligible = Reading::observed(nobody);
+    });
+    world.pass();
+    let role = &world.status.as_ref().unwrap().pending_actions[0].role;
+    assert!(role.ends_with("; nobody is known to hold it"), "{role}");
+}
+
+/// Words that contradict each other matter only where nothing better is known.
+#[test]
+fn contradicting_words_about_the_region_stop_nothing_that_is_known() {
+    let words = json!([
+        attestation("DataLocation", json!({"name": "one", "region": "UK"})),
+        attestation("DataLocation", json!({"name": "other", "region": "EU"})),
+    ]);
+    let mut world = World::new(json!({"attestations": words})).sees(seen_on());
+    world.show_state("Enabled");
+    world.pass();
+    world.assert_ready(TriState::True, Reason::Enabled);
 }
