@@ -390,11 +390,11 @@ fn what_failed_waits_for_the_slow_probe_and_what_is_verified_does_not() {
 fn a_hand_off_says_whether_anybody_is_known_to_hold_the_role() {
     let mut world = World::new(json!({})).sees(seen_off()).without_broker();
     let roles = &mut world.microsoft().roles;
-    roles.values_mut().for_each(|holders| {
+    for holders in roles.values_mut() {
         let nobody = Listed { items: Vec::new(), is_complete: true };
         holders.assigned = Reading::observed(nobody.clone());
         holders.eligible = Reading::observed(nobody);
-    });
+    }
     world.pass();
     let role = &world.status.as_ref().unwrap().pending_actions[0].role;
     assert!(role.ends_with("; nobody is known to hold it"), "{role}");
