@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod broker;
 pub mod crd;
 pub mod explain;
 pub mod plan;

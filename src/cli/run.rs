@@ -9,6 +9,7 @@ use clap::Args as ClapArgs;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::broker;
 use crate::config::{BrokerConfig, Config, ConfigErrors};
 use crate::controller::{self, ClusterError, Settings};
 use crate::ops::probes::{self, Heartbeat, Readiness};
@@ -99,16 +100,7 @@ async fn operate(config: Config, readiness: Readiness, shutdown: CancellationTok
     }
     readiness.done(SERVED);
     let Config { tenancy, broker, capabilities, concurrency, watch_namespace: namespace, probes: _ } = config;
-    let remote = match broker {
-        Some(broker) => {
-            let cluster_id = match &broker.cluster_id {
-                Some(configured) => configured.clone(),
-                None => controller::cluster_id(&client).await?,
-            };
-            Some(Broker::new(broker.settings(cluster_id, controller::own_identity(&client).await))?)
-        }
-        None => None,
-    };
+    let remote = broker::configured::<RunError>(broker, &client).await?;
     let remote = Arc::new(remote);
     readiness.show({
         let remote = Arc::clone(&remote);

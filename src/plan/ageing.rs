@@ -13,7 +13,7 @@ use crate::tenant::Experience;
 
 /// Reading failed. With nothing pending, or with something that a person must do, the stored verdict stands until three resyncs have failed.
 pub(super) fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
-    if situation.spec_changed() || !(situation.memory.is_ready() || waits_for_person(situation)) {
+    if situation.spec_changed() || !has_verdict(situation) {
         return plan.wait(Waiting::for_provider(situation));
     }
     // What waits for a person waits on: forgetting it would forget since when, and what must not be tried again.
@@ -28,7 +28,7 @@ pub(super) fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
 /// Whether the stored verdict about a declared deprovisioning stands while nothing can be read: a deletion waits for more.
 pub(super) fn stands(situation: &Situation) -> bool {
     let is_news = situation.subject.is_deleting || situation.spec_changed();
-    !is_news && (situation.memory.is_ready() || waits_for_person(situation))
+    !is_news && has_verdict(situation)
 }
 
 /// Whether the verdict stands about a tenant that its own credentials have proved, and could not prove again just now.
@@ -40,6 +40,11 @@ pub(super) fn stands_unproved(situation: &Situation) -> bool {
             .condition(ConditionType::CredentialsReady)
             .is_some_and(|credentials| credentials.status == TriState::True);
     is_unread && was_proved && stands(situation) && !has_aged_of(situation, ConditionType::CredentialsReady)
+}
+
+/// Whether there is a stored verdict that can stand: all is as declared, or only a person can help.
+pub(super) fn has_verdict(situation: &Situation) -> bool {
+    situation.memory.is_ready() || waits_for_person(situation)
 }
 
 /// Whether the stored verdict is that only a person can help.

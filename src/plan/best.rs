@@ -1,5 +1,6 @@
-//! The best that is known of the service: what was read in this pass, else what is remembered and has not lapsed. It feeds
-//! the report, and only that; what gates a step is read in the same pass.
+//! The best that is known of the service and of its links: what was read in this pass, else what is remembered and has not
+//! lapsed. It feeds the report, and keeps what could not be read again from looking undone; what gates a step is read in
+//! the same pass.
 
 use super::ageing;
 use super::attestation;

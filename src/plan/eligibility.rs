@@ -146,7 +146,7 @@ impl<'a> Licences<'a> {
             Standing::InForce | Standing::Pending => (TriState::True, Reason::Met),
             Standing::Grace => (TriState::True, Reason::LicenceInGrace),
             _ if !self.is_complete => (TriState::Unknown, Reason::ReadFailed),
-            Standing::Doubtful(_) => (TriState::Unknown, wording::reason(self.why())),
+            Standing::Doubtful(_) => (TriState::Unknown, self.why().reason()),
             Standing::Suspended => (TriState::False, Reason::LicenceInGrace),
             Standing::Absent | Standing::Trial | Standing::Off => (TriState::False, Reason::NotEligible),
         }

@@ -19,7 +19,7 @@ pub(super) fn outlives(situation: &Situation, plan: &Plan) -> bool {
         return false;
     }
     let Some(ready) = situation.memory.condition(ConditionType::Ready) else { return false };
-    let is_settled = situation.memory.is_ready() || ageing::waits_for_person(situation);
+    let is_settled = ageing::has_verdict(situation);
     let is_asked_for = situation.spec_changed() || situation.reconcile_requested() || situation.subject.is_deleting;
     let acts = plan.steps.iter().any(|step| matches!(step.by, StepActor::Broker(_) | StepActor::Arm(_)));
     let is_news = plan

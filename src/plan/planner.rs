@@ -150,7 +150,7 @@ fn plan_unknown(situation: &Situation, desired: &Desired, why: Why, plan: &mut P
             return enablement::turn_on(situation, desired, plan);
         }
     }
-    if why == Why::ReadFailed || why == Why::NotPermitted && is_remembered(situation) {
+    if why == Why::ReadFailed || why == Why::NotPermitted && ageing::has_verdict(situation) {
         return ageing::plan_unreadable(situation, plan);
     }
     if situation.observed.failure.is_some() {
@@ -190,11 +190,6 @@ fn plan_unknown(situation: &Situation, desired: &Desired, why: Why, plan: &mut P
         Why::Ambiguous => enablement::ask_to_turn_on(situation, desired, plan),
         _ => enablement::turn_on(situation, desired, plan),
     }
-}
-
-/// Whether there is a verdict that rests on what is not permitted to be read any more.
-fn is_remembered(situation: &Situation) -> bool {
-    situation.memory.is_ready() || ageing::waits_for_person(situation)
 }
 
 /// Whether somebody asks for another try of turning the service on, after one that failed or did not end in time. The

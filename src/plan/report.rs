@@ -73,10 +73,11 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
         intent.or_else(|| evidence::operation(situation))
     };
     status.features = features(situation);
-    status.services = services_of(situation);
+    let licences = licences_of(situation);
+    status.services = services_of(situation, licences.as_ref());
     status.integrations = links_of(situation);
     status.tenant = tenant_facts(situation);
-    status.eligibility = eligibility_of(situation);
+    status.eligibility = eligibility_of(situation, licences);
     status
 }
 
@@ -104,15 +105,17 @@ fn without_controls(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() && !is_format(*c)).collect()
 }
 
+/// What the licences bring, as they were read in this pass.
+fn licences_of(situation: &Situation) -> Option<eligibility::Eligibility> {
+    let desired = situation.desired.as_ref().ok()?;
+    Some(eligibility::eligibility(&situation.observed.microsoft, desired.experience))
+}
+
 /// What the licences bring; what cannot be read again stands.
-fn eligibility_of(situation: &Situation) -> Option<Eligibility> {
-    let stored = situation.memory.status().eligibility.clone();
-    let Ok(desired) = &situation.desired else { return stored };
-    let microsoft = &situation.observed.microsoft;
-    if microsoft.skus.value().is_none() {
-        return stored;
-    }
-    let read = eligibility::eligibility(microsoft, desired.experience);
+fn eligibility_of(situation: &Situation, licences: Option<eligibility::Eligibility>) -> Option<Eligibility> {
+    let stored = || situation.memory.status().eligibility.clone();
+    let is_read = situation.observed.microsoft.skus.value().is_some();
+    let Some(read) = licences.filter(|_| is_read) else { return stored() };
     let brought = |(service, licensed): (Service, TriState)| (licensed == TriState::True).then_some(service);
     Some(Eligibility {
         plans: read.plans.into_iter().take(32).collect(),
@@ -272,13 +275,9 @@ fn features(situation: &Situation) -> Vec<FeatureStatus> {
     Feature::ALL.iter().map(|name| of(*name)).collect()
 }
 
-fn services_of(situation: &Situation) -> Vec<ServiceStatus> {
+fn services_of(situation: &Situation, licences: Option<&eligibility::Eligibility>) -> Vec<ServiceStatus> {
     let microsoft = &situation.observed.microsoft;
-    let licensed = situation
-        .desired
-        .as_ref()
-        .map(|desired| eligibility::eligibility(microsoft, desired.experience).licensed)
-        .unwrap_or_default();
+    let licensed = |name: Service| licences.and_then(|read| read.licensed.get(&name)).copied().unwrap_or_default();
     let stored = |name: Service| situation.memory.status().services.iter().find(|stored| stored.name == name);
     Service::ALL
         .iter()
@@ -294,7 +293,7 @@ fn services_of(situation: &Situation) -> Vec<ServiceStatus> {
                 licensed: stands(
                     microsoft.skus.why().is_some_and(Why::may_pass),
                     kept.map(|kept| kept.licensed),
-                    licensed.get(name).copied().unwrap_or_default(),
+                    licensed(*name),
                 ),
                 reporting: stands(is_unread(microsoft, *name), kept.map(|kept| kept.reporting), links::tri(&reporting)),
             }
@@ -339,11 +338,4 @@ fn links_of(situation: &Situation) -> Vec<IntegrationStatus> {
             }
         })
         .collect()
-}
-
-/// Whether a status carries the same intent and pin as the stored one, so that the step may be sent without a write.
-#[must_use]
-pub fn is_intent_persisted(situation: &Situation, status: &ThreatProtectionTenantStatus) -> bool {
-    let stored = situation.memory.status();
-    status.operation == stored.operation && status.data_location == stored.data_location
 }

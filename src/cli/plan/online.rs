@@ -10,9 +10,10 @@ use serde_json::{Map, Value, json};
 use super::forecast::Forecast;
 use super::resource;
 use crate::api::{GROUP, KIND, PLAN_MANAGER, ThreatProtectionTenant, VERSION};
+use crate::cli::broker;
 use crate::config::{Config, ConfigErrors};
 use crate::controller::{self, ClusterError, Guarded, ReconcileError, Settings, now, preview};
-use crate::remote::broker::{Broker, BrokerSetupError};
+use crate::remote::broker::BrokerSetupError;
 
 /// What a manifest may say of itself; the rest of its metadata is the server's.
 const OF_THE_USER: [&str; 5] = ["name", "namespace", "labels", "annotations", "finalizers"];
@@ -155,16 +156,7 @@ pub(super) async fn of_file(place: &Place<'_>, manifests: Vec<Value>) -> Result<
 
 async fn forecast(client: Client, config: Config, resource: Guarded) -> Result<Forecast, OnlineError> {
     let Config { tenancy, broker, capabilities, concurrency, watch_namespace: namespace, probes: _ } = config;
-    let remote = match broker {
-        Some(broker) => {
-            let cluster_id = match &broker.cluster_id {
-                Some(configured) => configured.clone(),
-                None => controller::cluster_id(&client).await?,
-            };
-            Some(Broker::new(broker.settings(cluster_id, controller::own_identity(&client).await))?)
-        }
-        None => None,
-    };
+    let remote = broker::configured::<OnlineError>(broker, &client).await?;
     let mut notes = Vec::new();
     let own = resource.0.as_ref().ok().and_then(|resource| resource.metadata.namespace.clone());
     if let Some(watched) = namespace.as_ref().filter(|watched| own.as_ref() != Some(watched)) {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Licences;
 use super::standing::{self, Doubt, Holding, Standing};
-use crate::api::Reason;
 use crate::plan::reading::{Reading, Why};
 use crate::plan::verdict::Verdict;
 use crate::tenant::licences::{self, Brings};
@@ -17,16 +16,6 @@ const LONGEST_LIST: usize = 480;
 const LONGEST_PART_NUMBER: usize = 80;
 /// A message never grows beyond this.
 const LONGEST_MESSAGE: usize = 1_000;
-
-/// The reason that a condition shows for what is not known.
-pub(super) const fn reason(why: Why) -> Reason {
-    match why {
-        Why::NotAsked => Reason::NotAsked,
-        Why::NotPermitted => Reason::NotPermitted,
-        Why::ReadFailed => Reason::ReadFailed,
-        Why::Ambiguous => Reason::Ambiguous,
-    }
-}
 
 /// The licences could not be read at all.
 pub(super) fn unread(why: Why) -> Verdict {
@@ -43,7 +32,7 @@ pub(super) fn unread(why: Why) -> Verdict {
         Why::ReadFailed => "the licences could not be read".to_owned(),
         Why::Ambiguous => "what was read of the licences can mean two things".to_owned(),
     };
-    Verdict::unknown(reason(why), message)
+    Verdict::unknown(why.reason(), message)
 }
 
 /// What is said of the licences that were read.
