@@ -30,6 +30,8 @@ pub struct Microsoft {
     pub hunting: Reading<Hunting>,
     /// `GET /security/incidents`: whether the incidents answer.
     pub incidents: Reading<Answer>,
+    /// `GET /security/alerts_v2`: whether the alerts answer.
+    pub alerts: Reading<Answer>,
     /// `GET /security/identities/healthIssues`: refused where Defender for Identity is not onboarded.
     pub identity: Reading<Answer>,
     /// Newest row of each service's hunting tables within seven days; a service without rows is not here. Rows of
@@ -44,6 +46,8 @@ pub struct Microsoft {
     pub observation_owner: Reading<TenantId>,
     /// The declared integrations, by name; one that is not here was not asked for.
     pub links: BTreeMap<String, ObservedLink>,
+    /// Answers that can mean two things, one sentence each, both meanings named.
+    pub doubts: Vec<String>,
     /// The first call that could not be made, or whose answer could not be used.
     pub failure: Option<Failure>,
 }
@@ -247,12 +251,14 @@ impl Microsoft {
             roles: BTreeMap::new(),
             hunting: Reading::unknown(why),
             incidents: Reading::unknown(why),
+            alerts: Reading::unknown(why),
             identity: Reading::unknown(why),
             newest_rows: Reading::unknown(why),
             endpoint_location: Reading::unknown(why),
             security_center: Reading::unknown(why),
             observation_owner: Reading::unknown(why),
             links: BTreeMap::new(),
+            doubts: Vec::new(),
             failure: None,
         }
     }

@@ -15,6 +15,8 @@ pub(super) fn service(microsoft: &Microsoft) -> Reading<bool> {
     let incidents = answers(&microsoft.incidents);
     match (hunting.value(), incidents.value()) {
         (Some(true), Some(true)) => Reading::observed(true),
+        // Alerts are asked for where they may be; where they answer, something of the service is there.
+        (Some(false), Some(false)) if answers(&microsoft.alerts).is_true() => Reading::unknown(Why::Ambiguous),
         (Some(false), Some(false)) => match answers(&microsoft.identity) {
             Reading::Known { value: false, .. } => Reading::observed(false),
             Reading::Unknown { why: why @ (Why::ReadFailed | Why::NotPermitted) } => Reading::unknown(why),
@@ -27,7 +29,8 @@ pub(super) fn service(microsoft: &Microsoft) -> Reading<bool> {
 
 /// Whether anything at all is seen of the service: less than what proves it to be on, and more than its absence.
 pub(super) fn shows_any(microsoft: &Microsoft) -> bool {
-    hunts(microsoft).is_true() || answers(&microsoft.incidents).is_true()
+    let is_answered = |reading| answers(reading).is_true();
+    hunts(microsoft).is_true() || is_answered(&microsoft.incidents) || is_answered(&microsoft.alerts)
 }
 
 /// The application permissions whose lack keeps the state of the service from being known.

@@ -14,6 +14,8 @@ use crate::plan::step::{BrokerRequest, Outcome};
 use crate::tenant::TenantId;
 
 pub mod broker;
+pub mod call;
+pub mod credentials;
 pub mod http;
 
 /// The resource on whose behalf something is asked or done.

@@ -7,8 +7,12 @@
 pub enum Permission {
     /// Licences and facts of the organisation.
     Organization,
+    /// The permissions of the application itself.
+    Applications,
     /// Incidents.
     SecurityIncidents,
+    /// Alerts.
+    SecurityAlerts,
     /// Advanced hunting.
     ThreatHunting,
     /// Health issues of Defender for Identity.
@@ -33,7 +37,9 @@ impl Permission {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Organization => "Organization.Read.All",
+            Self::Applications => "Application.Read.All",
             Self::SecurityIncidents => "SecurityIncident.Read.All",
+            Self::SecurityAlerts => "SecurityAlert.Read.All",
             Self::ThreatHunting => "ThreatHunting.Read.All",
             Self::IdentityHealth => "SecurityIdentitiesHealth.Read.All",
             Self::DirectoryRoles => "RoleManagement.Read.Directory",

@@ -1,0 +1,64 @@
+//! What a resource signs in with. No `Debug` of it shows a secret.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use secrecy::SecretString;
+
+use crate::plan::failure::Failure;
+
+/// An application of Microsoft Entra, and how it proves itself.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Application (client) id, lower case.
+    pub client_id: String,
+    /// The proof.
+    pub proof: Proof,
+}
+
+/// How an application proves itself.
+#[derive(Clone)]
+pub enum Proof {
+    /// With a client secret.
+    Secret {
+        /// The secret.
+        value: SecretString,
+        /// Changes whenever the secret may have changed: uid and resource version of the Kubernetes Secret and the key.
+        version: String,
+    },
+    /// With a token of a Kubernetes ServiceAccount (workload identity federation).
+    Federated {
+        /// Where such tokens come from. It is asked only when a token of Microsoft Entra has to be bought.
+        source: Arc<dyn AssertionSource>,
+        /// Names the source: tokens bought with one source are never used for another.
+        version: String,
+    },
+}
+
+/// Hands out tokens of a Kubernetes ServiceAccount for the audience `api://AzureADTokenExchange`.
+pub trait AssertionSource: Send + Sync {
+    /// A token that is valid for a while yet. A failure says what to do, and its reason is one of the catalogue's of
+    /// credentials where only a person can mend it.
+    fn assertion(&self) -> BoxFuture<'_, Result<SecretString, Failure>>;
+}
+
+impl Proof {
+    /// Changes whenever the proof may have changed; tokens are kept under it.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        match self {
+            Self::Secret { version, .. } | Self::Federated { version, .. } => version,
+        }
+    }
+}
+
+impl fmt::Debug for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Secret { .. } => "Secret",
+            Self::Federated { .. } => "Federated",
+        };
+        f.debug_struct(kind).field("version", &self.version()).finish_non_exhaustive()
+    }
+}
