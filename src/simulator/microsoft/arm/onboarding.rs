@@ -78,8 +78,8 @@ fn windows(info: &str) -> String {
     )
 }
 
-/// A Python script; the JSON is a value of a property list, in quotes.
+/// A Python script; the JSON is a value of another JSON.
 fn linux(info: &str) -> String {
-    let quoted = json!(json!({ "onboardingInfo": info }).to_string());
-    format!("#!/usr/bin/env python3\ndestfile = '/etc/opt/microsoft/mdatp/mdatp_onboard.json'\ndata = {quoted}\n")
+    let quoted = json!({ "onboardingInfo": info });
+    format!("#!/usr/bin/env python3\ndestfile = '/etc/opt/microsoft/mdatp/mdatp_onboard.json'\ndata = '{quoted}'\n")
 }
