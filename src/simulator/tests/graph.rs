@@ -20,6 +20,8 @@ async fn every_answer_carries_both_request_ids() {
     assert!(inner["date"].is_string());
     let log = rig.control.requests_of("graph", Some(TENANT)).await.unwrap();
     assert_eq!((&log[0]["api"], &log[0]["clientRequestId"]), (&json!("graph"), &json!("mine")));
+    let beta = rig.call(&token, Method::GET, "/beta/organization", None).await;
+    assert_eq!(beta.error(), (404, "ResourceNotFound"));
     let unknown = rig.call("simtoken-0", Method::GET, "/v1.0/organization", None).await;
     assert_eq!(unknown.error(), (401, "InvalidAuthenticationToken"));
     let none = rig.broker.send_with(Method::GET, "/v1.0/organization", None, &[]).await.unwrap();
@@ -97,6 +99,13 @@ async fn the_application_sees_its_own_permissions_by_id() {
     assert_eq!(shown.entries().len(), 9);
     let has = |id: &str| shown.entries().iter().any(|entry| entry["appRoleId"] == id);
     assert!(has("dd98c7f5-2d42-42d3-a0e4-633161547251") && has("9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30"));
+    rig.control.patch(TENANT, json!({ "cloud": "GCCHigh", "region": null, "service": null })).await.unwrap();
+    let scope = "https://graph.microsoft.us/.default";
+    let token = rig.token(TENANT, scope).await;
+    let government = rig.call(&token, Method::GET, &format!("/v1.0{path}"), None).await;
+    let hunting = json!("5f804853-e3b1-447b-9a8b-6d3e1257c72a");
+    assert!(government.entries().iter().any(|entry| entry["appRoleId"] == hunting), "other clouds, other ids");
+    rig.control.patch(TENANT, json!({ "cloud": "Public" })).await.unwrap();
     let encoded = rig.graph(&path.replace('\'', "%27")).await;
     assert_eq!(encoded.entries(), shown.entries());
     let other = rig.graph("/servicePrincipals(appId='00000000-0000-4000-8000-000000000009')/appRoleAssignments").await;
@@ -232,10 +241,10 @@ async fn faults_and_holds_find_their_endpoint() {
     let oversize = json!({ "kind": "malformed", "shape": "oversize", "acted": true });
     rig.control.fault(json!({ "endpoint": "organization" }), Some(1), oversize).await.unwrap();
     assert!(rig.graph("/organization").await.text.len() > 4 * 1024 * 1024);
-    let hold = rig.control.hold(json!({ "endpoint": "subscribedSkus" }), "arrived").await.unwrap();
+    let id = rig.control.hold(json!({ "endpoint": "subscribedSkus" }), "arrived").await.unwrap();
     let (reply, held) = tokio::join!(rig.graph("/subscribedSkus"), async {
-        let held = rig.control.wait_hold(hold, std::time::Duration::from_secs(20)).await.unwrap();
-        rig.control.release(hold, "proceed").await.unwrap();
+        let held = rig.control.wait_hold(id, std::time::Duration::from_secs(20)).await.unwrap();
+        rig.control.release(id, "proceed").await.unwrap();
         held
     });
     assert_eq!((reply.status, &held["tenantId"]), (200, &json!(TENANT)));
