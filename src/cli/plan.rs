@@ -182,8 +182,8 @@ fn imagined(declared: Declaration, world: &World) -> Result<Forecast, PlanError>
             // Credentials of a resource prove its tenant by themselves; the broker needs the administrator's word.
             let permitted =
                 if permit == Permit::NotAllowed { Permit::Granted { allow_deprovision: false } } else { permit };
-            let signs_in = desired.has_credentials && would_ask(desired, permitted, &subject);
-            if world.has_microsoft() && !desired.has_credentials {
+            let signs_in = desired.credentials.is_some() && would_ask(desired, permitted, &subject);
+            if world.has_microsoft() && desired.credentials.is_none() {
                 notes.push("what the world says of microsoft does not count: spec.credentials is not set".to_owned());
             }
             world.observed(desired, would_ask(desired, permit, &subject), signs_in)?

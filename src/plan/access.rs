@@ -107,10 +107,9 @@ pub(super) fn verdict(situation: &Situation, desired: &Desired) -> Verdict {
         return Verdict::not(waiting.reason, waiting.message);
     }
     match &microsoft.access {
-        Access::NotTried if desired.has_credentials => Verdict::unknown(
-            Reason::NotAsked,
-            "this version does not sign in to Microsoft's APIs: the declared credentials are not used",
-        ),
+        Access::NotTried if desired.credentials.is_some() => {
+            Verdict::unknown(Reason::NotAsked, "the declared credentials were not used in this look")
+        }
         Access::NotTried => Verdict::unknown(
             Reason::NotAsked,
             "no credentials are declared: the tenant is known by the broker's word and by attestations",

@@ -19,6 +19,7 @@ mod enablement;
 mod evidence;
 pub mod failure;
 pub mod handoff;
+pub mod inquiry;
 mod integrations;
 mod links;
 pub mod memory;

@@ -44,10 +44,8 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
         return after_failure(situation, class, jitter);
     }
     match plan.next().map(|step| &step.by) {
-        Some(StepActor::Broker(_)) => return FLOOR,
-        // What is not sent in this pass is no reason to hurry.
-        Some(_) => return later(capabilities.poll, jitter),
-        None => {}
+        Some(StepActor::Broker(_) | StepActor::Arm(_)) => return FLOOR,
+        Some(_) | None => {}
     }
     if let Some(poll) = poll(situation, outcome) {
         return poll.max(FLOOR);
@@ -57,6 +55,8 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
         until_verified(situation, plan)
     } else if waits_for(Reason::ProviderRejected) {
         later(wrong(situation), jitter)
+    } else if let Access::Refused(failure) = &situation.observed.microsoft.access {
+        after_refused_access(situation, failure.reason, jitter)
     } else if first_is_wrong(situation, plan) {
         later(situation.resync(desired).max(allowed(situation)), jitter)
     } else if is_fresh_hand_off(situation, plan) {
@@ -75,6 +75,14 @@ fn failing(situation: &Situation) -> Option<ErrorClass> {
     let failure = situation.observed.failure.as_ref().or(situation.observed.microsoft.failure.as_ref());
     let is_blind = signals::service(&situation.observed.microsoft).why() == Some(Why::ReadFailed);
     failure.map(|failure| failure.class).or_else(|| is_blind.then_some(ErrorClass::Transient))
+}
+
+/// What the resource signs in with was refused, or is not there. It is looked at again soon, because a Secret that is put
+/// right does not tell: the same proof is not shown to Microsoft again for a while, so that this costs little.
+fn after_refused_access(situation: &Situation, reason: Reason, jitter: f64) -> SignedDuration {
+    let is_free = reason == Reason::CredentialsMissing && !situation.has_broker();
+    let least = if is_free { HAND_OFF } else { allowed(situation) };
+    later(least.min(situation.capabilities.slow_probe), jitter)
 }
 
 /// Whether what is declared, or what it needs, is wrong: only a person can mend it.
