@@ -13,10 +13,15 @@ use crate::plan::observed::Observed;
 use crate::plan::step::{BrokerRequest, Outcome};
 use crate::tenant::TenantId;
 
+pub mod answers;
+pub mod arm;
 pub mod broker;
 pub mod call;
 pub mod credentials;
+pub mod graph;
+pub mod held;
 pub mod http;
+pub mod shape;
 
 /// The resource on whose behalf something is asked or done.
 ///
