@@ -106,6 +106,7 @@ pub fn judge(operation: Operation, reply: &Reply, context: Context<'_>) -> Verdi
         return Verdict::Answers;
     }
     let error = error_body(&reply.body);
+    let error = if operation == Operation::MdeOnboarding { error.without_bare_text() } else { error };
     let told = text::Told { operation, reply, error: &error };
     let says = |meaning| Verdict::Says { meaning, otherwise: told.unread(meaning, context.now) };
     match table::meaning(operation, reply.status, &error) {

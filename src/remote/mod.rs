@@ -23,6 +23,9 @@ pub mod held;
 pub mod http;
 pub mod shape;
 
+#[cfg(test)]
+mod samples;
+
 /// The resource on whose behalf something is asked or done.
 ///
 /// Its namespace and name go into the `context` of the Open Service Broker API. The uid tells one resource from another

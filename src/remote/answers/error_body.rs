@@ -18,6 +18,8 @@ pub struct ErrorBody {
     codes: Vec<String>,
     /// Every message, as it stands there, the outermost first.
     messages: Vec<String>,
+    /// Whether the message is the body itself, which is not JSON.
+    is_bare: bool,
 }
 
 /// Reads the body of an error.
@@ -34,6 +36,7 @@ pub fn error_body(body: &[u8]) -> ErrorBody {
             let is_page = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
             let text = if is_page { None } else { std::str::from_utf8(body).ok() };
             error.messages.extend(text.filter(|text| !text.trim().is_empty()).map(str::to_owned));
+            error.is_bare = true;
         }
     }
     error
@@ -65,6 +68,11 @@ impl ErrorBody {
         &self.messages
     }
 
+    /// The same without a message that is the body itself: an answer that may hold a secret must not be shown.
+    pub(super) fn without_bare_text(&self) -> Self {
+        if self.is_bare { Self::default() } else { self.clone() }
+    }
+
     /// Code and message for a person, cleaned and shortened; nothing where there are none. Starts with `; it says `.
     #[must_use]
     pub fn shown(&self) -> String {
@@ -83,11 +91,10 @@ impl ErrorBody {
         }
         for (name, value) in in_order(fields) {
             match (name, value) {
-                ("code", Value::String(code)) => self.codes.push(code.clone()),
                 ("code", Value::Number(code)) => self.codes.push(code.to_string()),
                 ("message" | "error_description", Value::String(message)) => self.messages.push(message.clone()),
-                // The shape of token end points, where the code stands in the place of the object.
-                ("error", Value::String(code)) => self.codes.push(code.clone()),
+                // Token end points have the code in the place of the object.
+                ("code" | "error", Value::String(code)) => self.codes.push(code.clone()),
                 ("error" | "innererror", Value::Object(inner)) => self.take(inner, depth - 1),
                 ("details", Value::Array(details)) => {
                     for inner in details.iter().filter_map(Value::as_object) {

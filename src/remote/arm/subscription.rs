@@ -33,9 +33,9 @@ pub fn read(reply: &Reply, context: Context<'_>) -> Result<TenantId, Unread> {
 
 /// The tenant that a refusal (401 `InvalidAuthenticationTokenTenant`) of any call about a subscription names.
 ///
-/// `WWW-Authenticate: Bearer authorization_uri="https://login.windows.net/{tenant}", …`, else the message: "The access
-/// token is from the wrong issuer '…'. It must match the tenant 'https://sts.windows.net/{tenant}/' associated with this
-/// subscription." (Azure Resource Manager, as many public texts quote it). Where the message names several, none is taken.
+/// `WWW-Authenticate: Bearer authorization_uri="https://login.windows.net/{tenant}", …`, else the message: `The access token
+/// is from the wrong issuer '…'. It must match the tenant 'https://sts.windows.net/{tenant}/' associated with this
+/// subscription.` (Azure Resource Manager, as many public texts quote it). Where the message names several, none is taken.
 #[must_use]
 pub fn owner_in_refusal(reply: &Reply) -> Option<TenantId> {
     let header = reply.www_authenticate.as_deref().unwrap_or_default();

@@ -12,13 +12,13 @@ pub fn incidents() -> Call {
     Call::get(Operation::Incidents, "/security/incidents?$top=1")
 }
 
-/// `GET /security/alerts_v2` (Microsoft Graph, *List alerts_v2*, 2025).
+/// `GET /security/alerts_v2` (Microsoft Graph, *List `alerts_v2`*, 2025).
 #[must_use]
 pub fn alerts() -> Call {
     Call::get(Operation::Alerts, "/security/alerts_v2?$top=1")
 }
 
-/// `GET /security/identities/healthIssues` of Defender for Identity (Microsoft Graph, *List healthIssues*, 2025).
+/// `GET /security/identities/healthIssues` of Defender for Identity (Microsoft Graph, *List `healthIssues`*, 2025).
 #[must_use]
 pub fn identity() -> Call {
     Call::get(Operation::IdentityHealth, "/security/identities/healthIssues?$top=1")

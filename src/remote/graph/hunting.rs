@@ -22,7 +22,7 @@ const TIMESPAN: &str = "P7D";
 const ALERTS: &str = "AlertInfo";
 
 /// The table of each product. That of Defender for Identity also holds sign-ins to cloud applications; its own rows are
-/// the on-premises ones, with the application `Active Directory` (Microsoft, *IdentityLogonEvents*, 2025).
+/// the on-premises ones, with the application `Active Directory` (Microsoft, *`IdentityLogonEvents`*, 2025).
 const TABLES: [(Service, &str, &str); 4] = [
     (Service::Endpoint, "DeviceInfo", ""),
     (Service::Office365, "EmailEvents", ""),
@@ -72,7 +72,7 @@ pub fn read(answers: &[Result<Reply, Failure>], context: Context<'_>) -> Hunting
     let said = |index: usize, table: &str, is_schema: bool| match answers.get(index) {
         Some(Ok(reply)) => said(reply, context, table, is_schema),
         Some(Err(failure)) => Said::Unread(Unread::Failed(failure.clone())),
-        None => Said::Unread(Unread::Ambiguous(format!("Microsoft Graph was not asked for the table {table}."))),
+        None => Said::Unread(Unread::Ambiguous(format!("Microsoft Graph was not asked security/runHuntingQuery for the table {table}: either the batch was too small, or its answers are of another one"))),
     };
     let alerts = said(0, ALERTS, true);
     let tables: Vec<(Service, Said)> = TABLES
