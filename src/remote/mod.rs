@@ -14,8 +14,10 @@ use crate::plan::step::{BrokerRequest, Outcome};
 use crate::tenant::TenantId;
 
 pub mod broker;
+pub mod budget;
 pub mod call;
 pub mod credentials;
+pub mod hosts;
 pub mod http;
 
 /// The resource on whose behalf something is asked or done.
