@@ -13,12 +13,18 @@ use crate::plan::observed::Observed;
 use crate::plan::step::{BrokerRequest, Outcome};
 use crate::tenant::TenantId;
 
+pub mod auth;
 pub mod broker;
 pub mod budget;
 pub mod call;
+mod channel;
+#[cfg(test)]
+mod stand_in;
+pub mod cloud_check;
 pub mod credentials;
 pub mod hosts;
 pub mod http;
+pub mod session;
 
 /// The resource on whose behalf something is asked or done.
 ///
