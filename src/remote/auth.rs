@@ -158,13 +158,7 @@ impl fmt::Debug for Tokens {
 
 impl Tokens {
     pub(super) fn new(hosts: Hosts, channel: Channel, refusal_ttl: SignedDuration) -> Self {
-        Self {
-            hosts,
-            channel,
-            refusal_ttl,
-            entries: StdMutex::default(),
-            counter: AtomicU64::default(),
-        }
+        Self { hosts, channel, refusal_ttl, entries: StdMutex::default(), counter: AtomicU64::default() }
     }
 
     /// The token of the cache, or a new one.

@@ -44,11 +44,7 @@ impl fmt::Debug for Channel {
 
 impl Channel {
     /// Nothing is read from the network.
-    pub(super) fn new(
-        ca_bundle: Option<&[u8]>,
-        timeout: Duration,
-        allow_simulator: bool,
-    ) -> Result<Self, ClientError> {
+    pub(super) fn new(ca_bundle: Option<&[u8]>, timeout: Duration, allow_simulator: bool) -> Result<Self, ClientError> {
         // Any address of the kind that is asked: it only says that TLS is insisted on.
         let base = Url::parse("https://login.microsoftonline.com")
             .map_err(|error| ClientError::Build { cause: error.to_string() })?;
@@ -63,12 +59,7 @@ impl Channel {
 
     /// Sends a request and reads its answer. `Err` where there is none, or it is not one of whom was asked; then its
     /// body was not looked at. One line goes to the log, without header and body.
-    pub(super) async fn send(
-        &self,
-        matter: &Matter<'_>,
-        request: Request,
-        now: Timestamp,
-    ) -> Result<Answer, Failure> {
+    pub(super) async fn send(&self, matter: &Matter<'_>, request: Request, now: Timestamp) -> Result<Answer, Failure> {
         let host = request.url().host_str().map(http::clean).unwrap_or_default();
         let started = Instant::now();
         let result = http::exchange(&self.client, request, BodyLimit::Microsoft, now).await;

@@ -18,13 +18,13 @@ pub mod broker;
 pub mod budget;
 pub mod call;
 mod channel;
-#[cfg(test)]
-mod stand_in;
 pub mod cloud_check;
 pub mod credentials;
 pub mod hosts;
 pub mod http;
 pub mod session;
+#[cfg(test)]
+mod stand_in;
 
 /// The resource on whose behalf something is asked or done.
 ///

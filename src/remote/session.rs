@@ -75,13 +75,7 @@ impl Gate {
     }
 
     /// Calls for one tenant. Nothing is sent yet.
-    pub fn session<'a>(
-        &'a self,
-        who: &'a Credentials,
-        tenant: TenantId,
-        cloud: Cloud,
-        now: Timestamp,
-    ) -> Session<'a> {
+    pub fn session<'a>(&'a self, who: &'a Credentials, tenant: TenantId, cloud: Cloud, now: Timestamp) -> Session<'a> {
         let payer = Payer { tenant, client_id: who.client_id.clone() };
         let (started, requests, renewed) = (Instant::now(), AtomicU32::default(), Mutex::default());
         Session { gate: self, who, cloud, payer, now, started, requests, renewed }

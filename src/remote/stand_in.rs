@@ -10,6 +10,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use axum_server::tls_rustls::RustlsConfig;
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -184,8 +185,12 @@ fn router(answer: impl Fn(&Seen) -> Canned + Clone + Send + Sync + 'static, log:
 
 fn cut(body: Vec<u8>) -> Body {
     let first: Result<Bytes, std::io::Error> = Ok(Bytes::from(body));
-    let end = Err(std::io::Error::other("cut"));
-    Body::from_stream(futures::stream::iter([first, end]))
+    let end = async {
+        // What came before is on its way by then.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Err(std::io::Error::other("cut"))
+    };
+    Body::from_stream(stream::iter([first]).chain(stream::once(end)))
 }
 
 pub(super) fn tenant() -> TenantId {

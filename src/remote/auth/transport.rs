@@ -141,10 +141,7 @@ impl fmt::Debug for Assertions {
 
 #[async_trait::async_trait]
 impl ClientAssertion for Assertions {
-    async fn secret(
-        &self,
-        _options: Option<azure_core::http::ClientMethodOptions<'_>>,
-    ) -> azure_core::Result<String> {
+    async fn secret(&self, _options: Option<azure_core::http::ClientMethodOptions<'_>>) -> azure_core::Result<String> {
         let assertion = self.0.assertion().await.map_err(wrapped)?;
         Ok(assertion.expose_secret().to_owned())
     }

@@ -62,7 +62,10 @@ mod tests {
     #[case::clear_text("http://graph.microsoft.com/v1.0/users", "http://graph.microsoft.com")]
     #[case::user("https://graph.microsoft.com@evil.example.com/v1.0/users", "https://evil.example.com")]
     #[case::user_here("https://me:pl4nted@graph.microsoft.com/v1.0/users", "https://graph.microsoft.com")]
-    #[case::longer_name("https://graph.microsoft.com.evil.example/v1.0/users", "https://graph.microsoft.com.evil.example")]
+    #[case::longer_name(
+        "https://graph.microsoft.com.evil.example/v1.0/users",
+        "https://graph.microsoft.com.evil.example"
+    )]
     #[case::backslash("https:\\\\evil.example.com\\v1.0\\users", "https://evil.example.com")]
     #[case::other_version("https://graph.microsoft.com/beta/users", "https://graph.microsoft.com")]
     #[case::longer_version("https://graph.microsoft.com/v1.0x/users", "https://graph.microsoft.com")]
@@ -85,6 +88,9 @@ mod tests {
     #[case("/")]
     fn a_path_that_would_lead_elsewhere_is_not_asked(#[case] path: &str) {
         assert_eq!(join(GRAPH, path), None);
-        assert_eq!(join("https://management.azure.com", path.trim_start_matches("/..").trim_start_matches("/beta/")), None);
+        assert_eq!(
+            join("https://management.azure.com", path.trim_start_matches("/..").trim_start_matches("/beta/")),
+            None
+        );
     }
 }

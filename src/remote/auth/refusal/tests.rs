@@ -93,7 +93,8 @@ fn every_row_is_tested_once_and_says_what_to_do() {
     let tested = include_str!("tests.rs");
     for row in TABLE {
         let digits = row.code.to_string();
-        let grouped: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|part| std::str::from_utf8(part).unwrap()).collect();
+        let grouped: Vec<&str> =
+            digits.as_bytes().rchunks(3).rev().map(|part| std::str::from_utf8(part).unwrap()).collect();
         assert!(tested.contains(&format!("({}, ", grouped.join("_"))), "{} is not tested", row.code);
         assert_eq!(TABLE.iter().filter(|other| other.code == row.code).count(), 1, "{}", row.code);
         assert!(!row.meaning.ends_with('.') && row.remedy.ends_with('.'), "{}", row.code);
