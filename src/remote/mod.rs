@@ -15,8 +15,12 @@ use crate::tenant::TenantId;
 
 pub mod answers;
 pub mod arm;
+pub mod auth;
 pub mod broker;
+pub mod budget;
 pub mod call;
+mod channel;
+pub mod cloud_check;
 pub mod credentials;
 pub mod graph;
 pub mod held;
@@ -25,6 +29,11 @@ pub mod shape;
 
 #[cfg(test)]
 mod samples;
+pub mod hosts;
+pub mod http;
+pub mod session;
+#[cfg(test)]
+mod stand_in;
 
 /// The resource on whose behalf something is asked or done.
 ///
