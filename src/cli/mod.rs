@@ -1,8 +1,8 @@
 //! The command line: one file a command.
 
-mod broker;
 pub mod crd;
 pub mod explain;
+mod outside;
 pub mod plan;
 pub mod run;
 pub mod simulate;

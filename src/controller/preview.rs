@@ -10,8 +10,7 @@ use kube::runtime::{reflector, watcher};
 use super::cluster::scoped;
 use super::error::ReconcileError;
 use super::gather;
-use super::operator::{Guarded, Operator};
-use super::run::Settings;
+use super::operator::{Guarded, Operator, Settings};
 use super::stored::Stored;
 use crate::api::ThreatProtectionTenantStatus;
 use crate::plan::desired::{Desired, InvalidSpec};
@@ -45,6 +44,12 @@ pub fn would_ask(desired: &Desired, permit: Permit, subject: &Subject) -> bool {
     gather::may_ask(desired, permit, subject)
 }
 
+/// Whether a pass would sign in to Microsoft with the credentials of a resource.
+#[must_use]
+pub fn would_sign_in(desired: &Desired, permit: Permit, subject: &Subject) -> bool {
+    desired.credentials.is_some() && gather::may_sign_in(desired, permit, subject)
+}
+
 /// The situation of a resource now, and the tenant that it is about. `remote` is only asked.
 ///
 /// The last value tells whether the other resources of the cluster could be seen; else those of its namespace were.
@@ -55,7 +60,7 @@ pub async fn preview<R: Observe>(
     resource: Guarded,
     now: Timestamp,
 ) -> Result<(Situation, Option<TenantId>, bool), ReconcileError> {
-    let Settings { tenancy, capabilities, concurrency: _, namespace } = settings;
+    let namespace = settings.namespace.clone();
     let own = resource.0.as_ref().ok().and_then(|resource| resource.metadata.namespace.clone());
     let listed = list(&client, namespace.as_deref()).await;
     let (others, sees_all) = match listed {
@@ -68,7 +73,7 @@ pub async fn preview<R: Observe>(
         writer.apply_watcher_event(&watcher::Event::InitApply(other));
     }
     writer.apply_watcher_event(&watcher::Event::InitDone);
-    let operator = Operator::new(client, Arc::new(remote), (tenancy, capabilities), store);
+    let operator = Operator::new(client, Arc::new(remote), settings, store);
     let stored = gather::resource(&operator, &resource).await?;
     let permit = gather::permit(&operator, &stored);
     let observed = gather::observed(&operator, &stored, permit, now).await;

@@ -29,6 +29,7 @@ mod operation;
 mod outliving;
 pub mod ownership;
 pub mod pace;
+pub mod permissions;
 pub mod planned;
 pub mod planner;
 pub mod reading;

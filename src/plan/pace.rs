@@ -13,7 +13,7 @@ use super::planned::{Plan, Until};
 use super::reading::Why;
 use super::signals;
 use super::situation::{Permit, Situation};
-use super::step::{Outcome, StepActor};
+use super::step::Outcome;
 use crate::api::{ConditionType, Reason};
 
 /// How often a duplicate looks whether the other resource is still there; it asks nobody but the local store.
@@ -43,9 +43,8 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
     if let Some(class) = failing(situation) {
         return after_failure(situation, class, jitter);
     }
-    match plan.next().map(|step| &step.by) {
-        Some(StepActor::Broker(_) | StepActor::Arm(_)) => return FLOOR,
-        Some(_) | None => {}
+    if plan.next().is_some() {
+        return FLOOR;
     }
     if let Some(poll) = poll(situation, outcome) {
         return poll.max(FLOOR);
@@ -115,7 +114,8 @@ fn wrong(situation: &Situation) -> SignedDuration {
 }
 
 /// Whether a person was asked to act a short while ago, and the operator can see it done.
-fn is_fresh_hand_off(situation: &Situation, plan: &Plan) -> bool {
+#[must_use]
+pub fn is_fresh_hand_off(situation: &Situation, plan: &Plan) -> bool {
     let can_see = situation.observed.microsoft.is_asked() || situation.observed.is_retrievable;
     let is_recent = |since: Timestamp| situation.now.duration_since(since) < FRESH;
     let asked = |hand_off: &HandOff| {

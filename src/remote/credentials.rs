@@ -1,12 +1,24 @@
 //! What a resource signs in with. No `Debug` of it shows a secret.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use secrecy::SecretString;
 
 use crate::plan::failure::Failure;
+use crate::tenant::TenantId;
+
+/// The operator's own federated identity, and for whom the administrator allows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnIdentity {
+    /// The file with the projected token; it is read anew each time, because the kubelet rotates it.
+    pub token_file: Option<PathBuf>,
+    /// Who may use it: namespace, client id in lower case, tenant.
+    pub allowed: BTreeSet<(String, String, TenantId)>,
+}
 
 /// An application of Microsoft Entra, and how it proves itself.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Which application permissions of Microsoft Graph the application holds, by the ids of its app roles. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::microsoft::Listed;
 use crate::tenant::Permission;
@@ -32,6 +32,15 @@ impl Held {
             return Some(true);
         }
         (self.is_complete && PROVABLE.contains(&permission)).then_some(false)
+    }
+}
+
+impl Held {
+    /// All that is known of it.
+    #[must_use]
+    pub fn known(&self) -> BTreeMap<Permission, bool> {
+        let provable = PROVABLE.into_iter().chain(self.granted.iter().copied());
+        provable.filter_map(|permission| Some((permission, self.holds(permission)?))).collect()
     }
 }
 

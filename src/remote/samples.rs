@@ -33,7 +33,10 @@ pub(super) fn ok(body: &Value) -> Reply {
 }
 
 pub(super) fn throttled(seconds: Option<i64>) -> Reply {
-    Reply { retry_after: seconds.map(SignedDuration::from_secs), ..reply(429, r#"{"error":{"code":"TooManyRequests"}}"#) }
+    Reply {
+        retry_after: seconds.map(SignedDuration::from_secs),
+        ..reply(429, r#"{"error":{"code":"TooManyRequests"}}"#)
+    }
 }
 
 pub(super) fn now() -> Timestamp {
@@ -225,7 +228,8 @@ pub(super) fn assert_robust<T>(
     bodies: &[Value],
     read: impl Fn(&Reply, Context<'_>) -> Result<T, Unread>,
 ) {
-    let refusal = serde_json::json!({ "error": { "code": "Forbidden", "message": NASTY, "innerError": { "code": NASTY } } });
+    let refusal =
+        serde_json::json!({ "error": { "code": "Forbidden", "message": NASTY, "innerError": { "code": NASTY } } });
     let bodies: Vec<Value> = bodies.iter().cloned().chain([refusal]).collect();
     let knowledge = [unknown(), holding(&[]), holding_all()];
     for (index, body) in mutations(&bodies, 1_200).into_iter().enumerate() {

@@ -1,6 +1,6 @@
-//! How azure_identity sends its one request: over our client, so that our limits hold, and with our errors.
+//! How `azure_identity` sends its one request: over our client, so that our limits hold, and with our errors.
 //!
-//! azure_identity loses status and code of an error whose body holds an escape or is not JSON. So what is not a sound
+//! `azure_identity` loses status and code of an error whose body holds an escape or is not JSON. So what is not a sound
 //! token answer never reaches it: this transport judges it and returns an error that wraps our own, which is found again
 //! in the chain of sources.
 
