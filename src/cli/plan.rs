@@ -19,9 +19,9 @@ use crate::plan::situation::Situation;
 mod forecast;
 mod json;
 mod online;
-mod resource;
+pub(super) mod resource;
 mod schema;
-mod text;
+pub(super) mod text;
 mod world;
 
 #[cfg(test)]
@@ -197,7 +197,8 @@ fn imagined(declared: Declaration, world: &World) -> Result<Forecast, PlanError>
     Ok(Forecast::new(tenant, situation, notes))
 }
 
-fn read(path: &Path) -> Result<String, PlanError> {
+/// The text of a file; `-` is the standard input.
+pub(super) fn read(path: &Path) -> Result<String, PlanError> {
     let text = if is_standard_input(path) {
         let mut text = String::new();
         io::stdin().lock().read_to_string(&mut text).map(|_| text)

@@ -26,6 +26,6 @@ pub use cluster::{ClusterError, cluster_id, connect, own_identity, wait_until_se
 pub use error::ReconcileError;
 pub use events::{STEP_ACCEPTED, STEP_DONE, STEP_REFUSED, VERDICT};
 pub use operator::{Guarded, Operator, Settings};
-pub use preview::{Declaration, declaration, preview, would_ask, would_sign_in};
+pub use preview::{Declaration, declaration, preview, survey, would_ask, would_sign_in};
 pub use reconcile::reconcile;
 pub use run::run;

@@ -8,14 +8,19 @@ use kube::api::{DynamicObject, ListParams};
 use kube::runtime::{reflector, watcher};
 
 use super::cluster::scoped;
+use super::credentials;
 use super::error::ReconcileError;
 use super::gather;
 use super::operator::{Guarded, Operator, Settings};
 use super::stored::Stored;
 use crate::api::ThreatProtectionTenantStatus;
 use crate::plan::desired::{Desired, InvalidSpec};
+use crate::plan::inquiry::inquiry;
+use crate::plan::memory::Memory;
+use crate::plan::microsoft::Microsoft;
 use crate::plan::situation::{Permit, Situation, Subject};
-use crate::remote::Observe;
+use crate::remote::credentials::OwnIdentity;
+use crate::remote::{Look, Observe, Survey};
 use crate::tenant::TenantId;
 
 /// What a pass takes from a resource itself.
@@ -48,6 +53,22 @@ pub fn would_ask(desired: &Desired, permit: Permit, subject: &Subject) -> bool {
 #[must_use]
 pub fn would_sign_in(desired: &Desired, permit: Permit, subject: &Subject) -> bool {
     desired.credentials.is_some() && gather::may_sign_in(desired, permit, subject)
+}
+
+/// What Microsoft's own APIs show with the declared credentials of a resource; `None` where it declares none. `remote` is
+/// only asked.
+pub async fn survey<R: Observe>(
+    client: &Client,
+    remote: &R,
+    own_identity: &OwnIdentity,
+    (subject, desired): (&Subject, &Desired),
+    now: Timestamp,
+) -> Option<Microsoft> {
+    let declared = desired.credentials.as_ref()?;
+    let signer = credentials::signer(client, own_identity, &subject.namespace, (desired, declared), now).await;
+    let inquiry = inquiry(desired, &Memory::default());
+    let look = Look { broker: None, microsoft: Some(Survey { signer, inquiry }) };
+    Some(remote.observe(&look).await.microsoft)
 }
 
 /// The situation of a resource now, and the tenant that it is about. `remote` is only asked.
