@@ -1,4 +1,4 @@
-//! `simulate`: serves a simulated service broker and simulated tenants until it is told to stop.
+//! `simulate`: serves simulated tenants, Microsoft's APIs and a service broker before them, until it is told to stop.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,7 +19,7 @@ pub struct Args {
     /// State file; its log, the certificate authority and a generated password lie beside it
     #[arg(long, value_name = "FILE")]
     pub state: PathBuf,
-    /// Address of the service broker (TLS); port 0 takes a free one
+    /// Address of the service broker and of Microsoft's APIs (TLS); port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))]
     pub listen: SocketAddr,
     /// Address of the control port (plain HTTP); port 0 takes a free one
@@ -141,6 +141,7 @@ impl Place<'_> {
     fn write(&self, path: &Path) -> Result<(), SimulateError> {
         let announcement = json!({
             "brokerUrl": self.running.broker_url,
+            "microsoftUrl": self.running.microsoft_url,
             "controlUrl": self.running.control_url,
             "caFile": self.running.ca_file,
             "username": self.username,
@@ -151,11 +152,11 @@ impl Place<'_> {
     }
 
     fn print(&self) {
-        let Running { broker_url, control_url, ca_file, .. } = self.running;
+        let Running { broker_url, microsoft_url, control_url, ca_file, .. } = self.running;
         // Nobody may be reading any more; that is no reason to stop.
         let _ = writeln!(
             std::io::stdout(),
-            "service broker  {broker_url}\ncontrol port    {control_url}\nCA certificate  {}\nuser name       {}\npassword file   {}",
+            "service broker  {broker_url}\nMicrosoft APIs  {microsoft_url}\ncontrol port    {control_url}\nCA certificate  {}\nuser name       {}\npassword file   {}",
             ca_file.display(),
             self.username,
             self.password_file.display(),

@@ -79,7 +79,7 @@ pub fn turn_on(tenant: &mut Tenant, scene: Scene, wish: TurnOn) -> Result<Vec<Ch
     }
     let mut changes =
         wish.consent.filter(|_| needs_consent).map(|given| record_consent(tenant, given)).unwrap_or_default();
-    tenant.service = ServiceState::On { region, since: Some(scene.now) };
+    tenant.switch(ServiceState::On { region, since: Some(scene.now) }, scene.now);
     tenant.region = region;
     tenant.chosen_region = None;
     tenant.opted_out = false;
@@ -145,7 +145,7 @@ pub fn opt_out(tenant: &mut Tenant, scene: Scene) -> Result<Vec<Change>, Refusal
     if !tenant.is_on() {
         return Ok(Vec::new());
     }
-    tenant.service = ServiceState::Off;
+    tenant.switch(ServiceState::Off, scene.now);
     tenant.opted_out = true;
     Ok(vec![Change::new(Effect::TurnedOff, [])])
 }
@@ -159,7 +159,9 @@ pub fn deprovision(tenant: &mut Tenant, scene: Scene) -> Result<Vec<Change>, Ref
         return Err(Refusal::NoSuchSwitch { experience: tenant.experience, what: "deprovision the service" });
     }
     let was_there = tenant.is_on() || tenant.leftovers;
-    tenant.service = ServiceState::Off;
+    if tenant.is_on() {
+        tenant.switch(ServiceState::Off, scene.now);
+    }
     tenant.region = None;
     tenant.chosen_region = None;
     tenant.consent = None;

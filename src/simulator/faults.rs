@@ -1,6 +1,8 @@
-//! Faults on request: which requests to the broker go wrong, how, and how often.
+//! Faults on request: which requests go wrong, how, and how often.
 //!
 //! Pure. The fault list is not part of the state file: a restarted simulator is healthy.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,15 +39,21 @@ pub enum Fault {
         /// `Retry-After` in seconds; no such header when absent.
         #[serde(default)]
         retry_after_seconds: Option<u32>,
-        /// JSON body; an error object of the specification when absent.
+        /// Whether `Retry-After` is spelled as an HTTP date.
+        #[serde(default)]
+        retry_after_date: bool,
+        /// JSON body; an error object of the API when absent.
         #[serde(default)]
         body: Option<Value>,
+        /// Further headers, such as `www-authenticate`.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
     },
     /// Does the work and answers with this status all the same.
     FailAfterActing {
         /// HTTP status.
         status: u16,
-        /// JSON body; an error object of the specification when absent.
+        /// JSON body; an error object of the API when absent.
         #[serde(default)]
         body: Option<Value>,
     },
@@ -76,6 +84,9 @@ pub enum Fault {
         /// `Retry-After` in seconds; no such header when absent.
         #[serde(default)]
         retry_after_seconds: Option<u32>,
+        /// Whether `Retry-After` is spelled as an HTTP date.
+        #[serde(default)]
+        retry_after_date: bool,
     },
     /// An answer that is not what the specification says, with the status that the real answer would have had.
     Malformed {
@@ -103,7 +114,7 @@ pub enum Shape {
     Cut,
     /// JSON, but of another shape.
     WrongShape,
-    /// More than 2 MiB of JSON.
+    /// More than 5 MiB of JSON.
     Oversize,
 }
 

@@ -34,15 +34,17 @@ pub struct Entry {
 pub enum Effect {
     /// The tenant was put into the world, or replaced, through the control port.
     Seeded,
+    /// Members of the tenant were changed through the control port; detail `members`.
+    Changed,
     /// The service came on; detail `region`.
     TurnedOn,
     /// The service was opted out of.
     TurnedOff,
     /// The service and what it left behind were removed, the region is free again.
     Deprovisioned,
-    /// A link was set; detail `type`.
+    /// A link was set; detail `type`, and `subscription` or `workspace` where it is one of Azure.
     Linked,
-    /// A link was taken away; detail `type`.
+    /// A link was taken away; details as when it is set.
     Unlinked,
     /// Consent was recorded; details `grantedBy`, `grantedOn`.
     Consented,
@@ -71,7 +73,7 @@ impl Change {
     }
 }
 
-/// Who acts on a tenant. As text: `broker`, `support`, `seed`, or `person:<role>`.
+/// Who acts on a tenant. As text: `broker`, `support`, `seed`, `application`, or `person:<role>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Actor {
@@ -83,6 +85,8 @@ pub enum Actor {
     Person(RoleName),
     /// The control port, outside of the story.
     Seed,
+    /// An application, through one of Microsoft's own APIs.
+    Application,
 }
 
 impl Actor {
@@ -100,6 +104,7 @@ impl fmt::Display for Actor {
             Self::Support => f.write_str("support"),
             Self::Person(role) => write!(f, "person:{role}"),
             Self::Seed => f.write_str("seed"),
+            Self::Application => f.write_str("application"),
         }
     }
 }
@@ -118,6 +123,7 @@ impl TryFrom<String> for Actor {
             "broker" => Ok(Self::Broker),
             "support" => Ok(Self::Support),
             "seed" => Ok(Self::Seed),
+            "application" => Ok(Self::Application),
             other => other
                 .strip_prefix("person:")
                 .and_then(|role| RoleName::try_from(role.to_owned()).ok())
@@ -129,7 +135,7 @@ impl TryFrom<String> for Actor {
 
 /// The text names no actor.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{text:?} is not an actor: expected broker, support, seed or person:<role>")]
+#[error("{text:?} is not an actor: expected broker, support, seed, application or person:<role>")]
 pub struct UnknownActor {
     text: String,
 }

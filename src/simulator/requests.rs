@@ -1,4 +1,4 @@
-//! The log of requests to the broker: a bounded ring of whole requests, and counts that are never lost.
+//! The log of requests: a bounded ring of whole requests, and counts that are never lost.
 //!
 //! It is not part of the state file: it judges one run.
 
@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::matching::{Api, Subject};
 use crate::tenant::TenantId;
 
 /// How many requests are remembered whole.
 const KEPT: usize = 200_000;
 
-/// One request to the broker.
+/// One request.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Logged {
@@ -21,6 +22,8 @@ pub struct Logged {
     pub seq: u64,
     /// When it arrived.
     pub time: Timestamp,
+    /// Who was asked.
+    pub api: Api,
     /// HTTP method.
     pub method: String,
     /// Path and query.
@@ -35,14 +38,21 @@ pub struct Logged {
     pub request_identity: Option<String>,
     /// `X-Broker-API-Originating-Identity`, as sent.
     pub originating_identity: Option<String>,
-    /// The body, if it was JSON.
+    /// `client-request-id`, which callers of Microsoft's APIs send.
+    pub client_request_id: Option<String>,
+    /// The body, if it was JSON; never that of a request for a token.
     pub body: Option<Value>,
+    /// The paths of the parts of a batch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
 }
 
 /// How often a tenant's requests with this method were answered with this status.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Count {
+    /// Who was asked.
+    pub api: Api,
     /// The tenant; none for requests that name none.
     pub tenant_id: Option<TenantId>,
     /// HTTP method.
@@ -58,7 +68,7 @@ pub struct Count {
 pub struct RequestLog {
     ring: VecDeque<Logged>,
     last_seq: u64,
-    counts: BTreeMap<(Option<TenantId>, String, Option<u16>), u64>,
+    counts: BTreeMap<(Option<TenantId>, Api, String, Option<u16>), u64>,
 }
 
 impl RequestLog {
@@ -75,8 +85,9 @@ impl RequestLog {
     }
 
     /// Writes down how a request ended.
-    pub fn end(&mut self, seq: u64, status: Option<u16>, (tenant, method): (Option<TenantId>, &str)) {
-        *self.counts.entry((tenant, method.to_owned(), status)).or_default() += 1;
+    pub fn end(&mut self, seq: u64, status: Option<u16>, subject: &Subject) {
+        let Subject { api, method, tenant_id, .. } = *subject;
+        *self.counts.entry((tenant_id, api, method.to_owned(), status)).or_default() += 1;
         let first = self.ring.front().map_or(seq, |oldest| oldest.seq);
         let place = usize::try_from(seq.saturating_sub(first)).unwrap_or(usize::MAX);
         if let Some(logged) = self.ring.get_mut(place).filter(|logged| logged.seq == seq) {
@@ -84,25 +95,41 @@ impl RequestLog {
         }
     }
 
-    /// The remembered requests after position `since`, of one tenant or of all.
+    /// The remembered requests after position `since` that the filter lets through.
     #[must_use]
-    pub fn list(&self, tenant: Option<TenantId>, since: u64) -> Vec<Logged> {
-        let fits = |logged: &&Logged| logged.seq > since && tenant.is_none_or(|id| logged.tenant_id == Some(id));
+    pub fn list(&self, filter: Filter, since: u64) -> Vec<Logged> {
+        let fits = |logged: &&Logged| logged.seq > since && filter.fits(logged.tenant_id, logged.api);
         self.ring.iter().filter(fits).cloned().collect()
     }
 
-    /// The counts of ended requests, of one tenant or of all.
+    /// The counts of ended requests that the filter lets through.
     #[must_use]
-    pub fn counts(&self, tenant: Option<TenantId>) -> Vec<Count> {
+    pub fn counts(&self, filter: Filter) -> Vec<Count> {
         self.counts
             .iter()
-            .filter(|((of, _, _), _)| tenant.is_none_or(|id| *of == Some(id)))
-            .map(|((tenant_id, method, status), count)| Count {
+            .filter(|((tenant, api, _, _), _)| filter.fits(*tenant, *api))
+            .map(|((tenant_id, api, method, status), count)| Count {
+                api: *api,
                 tenant_id: *tenant_id,
                 method: method.clone(),
                 status: *status,
                 count: *count,
             })
             .collect()
+    }
+}
+
+/// Whose requests, and to whom; an absent member lets all through.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter {
+    /// The tenant.
+    pub tenant: Option<TenantId>,
+    /// Who was asked.
+    pub api: Option<Api>,
+}
+
+impl Filter {
+    fn fits(self, tenant: Option<TenantId>, api: Api) -> bool {
+        self.tenant.is_none_or(|id| tenant == Some(id)) && self.api.is_none_or(|wanted| api == wanted)
     }
 }

@@ -111,6 +111,10 @@ pub fn eligibility(tenant: &Tenant) -> Result<(), Refusal> {
     if tenant.cloud != Cloud::Public && experience != Experience::DefenderPortal {
         return Err(Refusal::CloudNotSupported { cloud: tenant.cloud, experience });
     }
+    if !tenant.licence_state.is_in_force() {
+        let missing = format!("licences in force (they are {})", tenant.licence_state.name());
+        return Err(Refusal::NotEligible { experience, missing });
+    }
     let missing = match experience {
         Experience::WelcomePage => {
             let absent: Vec<_> =
@@ -170,7 +174,7 @@ pub fn region_for(tenant: &Tenant, actor: Actor, wish: Option<Region>) -> Result
 /// [`Refusal::RoleMissing`] otherwise.
 pub fn require_role(tenant: &Tenant, actor: Actor, what: &'static str, roles: &[Role]) -> Result<(), Refusal> {
     let allowed = match actor {
-        Actor::Broker | Actor::Support | Actor::Seed => true,
+        Actor::Broker | Actor::Support | Actor::Seed | Actor::Application => true,
         Actor::Person(RoleName(role)) => roles.contains(&role) && tenant.roles.contains(&RoleName(role)),
     };
     if allowed {

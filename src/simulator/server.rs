@@ -1,4 +1,5 @@
-//! Starts and stops the simulator: state file, certificates, the broker over TLS, the control port over plain HTTP.
+//! Starts and stops the simulator: state file, certificates, the broker and Microsoft's APIs over TLS, the control port over
+//! plain HTTP.
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
@@ -15,8 +16,10 @@ use futures::future::BoxFuture;
 use tokio::task::JoinHandle;
 use tower::Service;
 
-use super::broker::{self, CutConnection};
+use super::broker;
 use super::control::{self, SeedError};
+use super::delivery::CutConnection;
+use super::microsoft;
 use super::store::{Store, StoreError};
 use super::tenant::Tenant;
 use super::tls::{self, TlsError};
@@ -27,7 +30,7 @@ use super::world::World;
 pub struct Options {
     /// The state file; the log, the authority and its key lie beside it.
     pub state: PathBuf,
-    /// Where the broker listens; port 0 is any free one.
+    /// Where the broker and Microsoft's APIs listen; port 0 is any free one.
     pub listen: SocketAddr,
     /// Where the control port listens; port 0 is any free one.
     pub control: SocketAddr,
@@ -78,6 +81,8 @@ pub enum ServerError {
 pub struct Running {
     /// `https://…` of the broker.
     pub broker_url: String,
+    /// `https://…` of Microsoft's own APIs: the same.
+    pub microsoft_url: String,
     /// `http://…` of the control port.
     pub control_url: String,
     /// The certificate of the authority, PEM.
@@ -121,12 +126,14 @@ pub async fn start(options: Options) -> Result<Running, ServerError> {
     let handle = Handle::new();
     let failed = |address| move |source| ServerError::Listen { address, source };
     let server = axum_server::from_tcp_rustls(broker_listener, config).map_err(failed(broker_address))?;
-    let serve = server.handle(handle.clone()).serve(Connections(broker::router(world.clone())));
+    let routes = broker::router(world.clone()).merge(microsoft::router(world.clone()));
+    let serve = server.handle(handle.clone()).serve(Connections(routes));
     let control_listener = tokio::net::TcpListener::from_std(control_listener).map_err(failed(control_address))?;
     let control_routes = control::router(world.clone());
     let tasks = [tokio::spawn(serve), tokio::spawn(async move { axum::serve(control_listener, control_routes).await })];
     Ok(Running {
         broker_url: format!("https://{broker_address}"),
+        microsoft_url: format!("https://{broker_address}"),
         control_url: format!("http://{control_address}"),
         ca_file,
         world,

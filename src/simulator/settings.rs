@@ -1,4 +1,4 @@
-//! How the simulated broker behaves, for everybody and for single tenants.
+//! How the simulated services behave, for everybody and for single tenants.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::tenant::TenantId;
 
-/// The behaviour of the broker. JSON is camelCase; `PUT /settings` replaces the members that it names and keeps the others.
+/// The behaviour of the broker and of Microsoft's APIs. JSON is camelCase; `PUT /settings` replaces the members that it names and keeps the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Settings {
@@ -28,6 +28,12 @@ pub struct Settings {
     pub failed_provision_leaves: Leaves,
     /// How long a newly set `IdentityCloudApps` link takes to work, in seconds (Microsoft: up to 12 hours).
     pub identity_link_delay_seconds: u32,
+    /// How long a token of Microsoft Entra lives, in seconds.
+    pub token_lifetime_seconds: u32,
+    /// How long incidents, alerts and hunting take to follow when the service is turned on or off, in seconds.
+    pub signals_delay_seconds: u32,
+    /// How many entries a page of Microsoft Graph or Azure Resource Manager has at most.
+    pub page_size: u32,
     /// Replaces the password of the broker.
     pub password: Option<String>,
     /// What differs for single tenants.
@@ -46,6 +52,9 @@ impl Default for Settings {
             instance_usable: None,
             failed_provision_leaves: Leaves::Absent,
             identity_link_delay_seconds: 12 * 60 * 60,
+            token_lifetime_seconds: 3599,
+            signals_delay_seconds: 0,
+            page_size: 1000,
             password: None,
             tenants: BTreeMap::new(),
         }

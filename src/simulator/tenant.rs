@@ -4,10 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::applications::Application;
+use super::azure::{Subscription, Workspace};
+use super::holders::{Assignment, Held};
+use super::licences::{self, LicenceState, Sku};
 use super::role_name::RoleName;
 use crate::tenant::{Cloud, Experience, Feature, IntegrationType, LinkState, Region, Service, TenantId};
 
@@ -29,7 +33,8 @@ pub struct Tenant {
     /// The licensed services; `Office365` means Plan 2. No act ever changes this set.
     #[serde(default)]
     pub services: BTreeSet<Service>,
-    /// The data centre region of an existing Defender for Endpoint (Defender ATP). No act ever changes it.
+    /// The data centre region of an existing Defender for Endpoint (Defender ATP). No act of a person or
+    /// a broker ever changes it; the `WDATP` setting of Azure creates it where there is none.
     #[serde(default)]
     pub endpoint_region: Option<Region>,
     /// The region that Microsoft would pick by itself.
@@ -59,7 +64,71 @@ pub struct Tenant {
     /// Whether data and resources of an earlier provisioning are still there.
     #[serde(default)]
     pub leftovers: bool,
+    /// The latest times at which the service was turned on or off, oldest first: what shows of it follows with a delay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub switches: Vec<Switch>,
+    /// The licensed products; those that bring `services` when absent.
+    #[serde(default)]
+    pub skus: Option<Vec<Sku>>,
+    /// How the subscriptions behind the licences stand.
+    #[serde(default)]
+    pub licence_state: LicenceState,
+    /// When that changes next; unknown when absent.
+    #[serde(default)]
+    pub next_lifecycle: Option<Timestamp>,
+    /// The domain that users sign in with; made of the name when absent.
+    #[serde(default)]
+    pub default_domain: Option<String>,
+    /// The country of the organisation, two letters.
+    #[serde(default = "default_country")]
+    pub country_code: String,
+    /// The applications that may ask Microsoft's APIs about the tenant.
+    #[serde(default)]
+    pub applications: Vec<Application>,
+    /// Roles held besides `roles`.
+    #[serde(default)]
+    pub assignments: Vec<Assignment>,
+    /// Whether the tenant has Microsoft Entra ID P2, without which nobody is eligible for a role.
+    #[serde(default = "yes")]
+    pub premium_p2: bool,
+    /// The services that send data; all of `services` when absent.
+    #[serde(default)]
+    pub reporting: Option<BTreeSet<Service>>,
+    /// How many incidents, and as many alerts, there are while the service is on.
+    #[serde(default = "default_incidents")]
+    pub incidents: u32,
+    /// Azure subscriptions.
+    #[serde(default)]
+    pub subscriptions: Vec<Subscription>,
+    /// Workspaces of Microsoft Sentinel.
+    #[serde(default)]
+    pub workspaces: Vec<Workspace>,
 }
+
+/// The service was turned on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Switch {
+    /// When.
+    pub at: Timestamp,
+    /// Which way.
+    pub on: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn default_incidents() -> u32 {
+    3
+}
+
+fn default_country() -> String {
+    "NL".to_owned()
+}
+
+/// More switches than this are not remembered.
+const SWITCHES: usize = 16;
 
 const fn default_region() -> Region {
     Region::EU
@@ -127,6 +196,19 @@ impl Tenant {
             links: BTreeMap::new(),
             opted_out: false,
             leftovers: false,
+            switches: Vec::new(),
+            skus: None,
+            licence_state: LicenceState::default(),
+            next_lifecycle: None,
+            default_domain: None,
+            country_code: default_country(),
+            applications: Vec::new(),
+            assignments: Vec::new(),
+            premium_p2: true,
+            reporting: None,
+            incidents: default_incidents(),
+            subscriptions: Vec::new(),
+            workspaces: Vec::new(),
         }
     }
 
@@ -134,6 +216,70 @@ impl Tenant {
     #[must_use]
     pub const fn is_on(&self) -> bool {
         matches!(self.service, ServiceState::On { .. })
+    }
+
+    /// Turns the service on or off and remembers when.
+    pub fn switch(&mut self, service: ServiceState, at: Timestamp) {
+        self.service = service;
+        if self.switches.len() == SWITCHES {
+            self.switches.remove(0);
+        }
+        self.switches.push(Switch { at, on: self.is_on() });
+    }
+
+    /// Whether incidents, alerts and hunting show the service as on, when each change takes `delay` to arrive there.
+    #[must_use]
+    pub fn signals(&self, now: Timestamp, delay: SignedDuration) -> bool {
+        let seen = now.saturating_sub(delay).unwrap_or(now);
+        // A tenant that was replaced meanwhile has no history worth a delay.
+        let history = self.switches.as_slice();
+        if history.last().is_none_or(|last| last.on != self.is_on()) {
+            return self.is_on();
+        }
+        let before = history.first().is_some_and(|first| !first.on);
+        history.iter().rev().find(|switch| switch.at <= seen).map_or(before, |switch| switch.on)
+    }
+
+    /// Whether the link is set and data flows through it.
+    #[must_use]
+    pub fn link_works(&self, link: IntegrationType, now: Timestamp) -> bool {
+        self.links.get(&link).is_some_and(|known| {
+            known.state == LinkState::Linked && known.effective_at.is_none_or(|effective| effective <= now)
+        })
+    }
+
+    /// Whether the service sends data.
+    #[must_use]
+    pub fn reports(&self, service: Service) -> bool {
+        self.services.contains(&service) && self.reporting.as_ref().is_none_or(|some| some.contains(&service))
+    }
+
+    /// The licensed products.
+    #[must_use]
+    pub fn licensed(&self) -> Vec<Sku> {
+        self.skus.clone().unwrap_or_else(|| licences::derived(&self.services))
+    }
+
+    /// The domain that users sign in with.
+    #[must_use]
+    pub fn domain(&self) -> String {
+        let letters: String = self.display_name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+        let name = if letters.is_empty() { "contoso" } else { &letters };
+        self.default_domain.clone().unwrap_or_else(|| format!("{name}.onmicrosoft.com"))
+    }
+
+    /// The application with this id.
+    #[must_use]
+    pub fn application(&self, client_id: &str) -> Option<&Application> {
+        self.applications.iter().find(|known| known.client_id.eq_ignore_ascii_case(client_id))
+    }
+
+    /// Every role that is held.
+    #[must_use]
+    pub fn held_roles(&self) -> Vec<Held> {
+        let users = self.roles.iter().map(|role| Assignment::of_user(*role));
+        let all = users.chain(self.assignments.iter().cloned()).enumerate();
+        all.map(|(place, assignment)| assignment.held(self.tenant_id, place)).collect()
     }
 
     /// Whether the switch of this link is set.

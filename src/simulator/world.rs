@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::clock;
 use super::faults::Faults;
@@ -11,6 +11,7 @@ use super::holds::Holds;
 use super::requests::RequestLog;
 use super::state::State;
 use super::store::{Store, StoreError};
+use super::tokens::Tokens;
 use crate::tenant::TenantId;
 
 /// The world. Everything happens under one lock, so that the journal is one true order; the lock is never held across an
@@ -32,8 +33,12 @@ pub struct Inner {
     pub faults: Faults,
     /// Hold points.
     pub holds: Holds,
-    /// Requests to the broker.
+    /// What was asked.
     pub requests: RequestLog,
+    /// Tokens that were handed out.
+    pub tokens: Tokens,
+    /// How far the time of the world is ahead of that of the machine.
+    ahead: SignedDuration,
     store: Store,
     /// Instance ids as the operator derives them, for attributing requests that carry no parameters; the broker's own
     /// behaviour treats ids as opaque.
@@ -51,6 +56,8 @@ impl World {
             faults: Faults::default(),
             holds: Holds::default(),
             requests: RequestLog::default(),
+            tokens: Tokens::default(),
+            ahead: SignedDuration::ZERO,
             store,
             attributions,
         };
@@ -69,10 +76,24 @@ impl World {
     /// The state file could not be written; the change holds in memory only.
     pub fn change<T>(&self, act: impl FnOnce(&mut State, Timestamp) -> T) -> Result<T, StoreError> {
         let mut guard = self.look();
+        let now = guard.now();
         let Inner { state, store, .. } = &mut *guard;
-        let done = act(state, clock::now());
+        let done = act(state, now);
         store.commit(state)?;
         Ok(done)
+    }
+
+    /// The time of the world.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.look().now()
+    }
+
+    /// Moves the time of the world forward, for this run; the state file does not know of it.
+    pub fn advance(&self, by: SignedDuration) -> Timestamp {
+        let mut guard = self.look();
+        guard.ahead = guard.ahead.saturating_add(by);
+        guard.now()
     }
 
     /// Whether these are the broker's credentials.
@@ -95,6 +116,12 @@ impl World {
 }
 
 impl Inner {
+    /// The time of the world.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        clock::now().saturating_add(self.ahead).unwrap_or(Timestamp::MAX)
+    }
+
     /// The tenant that a request is about: by its parameters, else by the instance it names.
     #[must_use]
     pub fn tenant_of(&self, named: Option<TenantId>, instance_id: Option<&str>) -> Option<TenantId> {

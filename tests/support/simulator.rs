@@ -45,6 +45,21 @@ impl Simulator {
         self.call(Method::GET, &format!("/tenants/{tenant}"), None).await
     }
 
+    /// Replaces the named members of a tenant and keeps the others.
+    pub async fn patch(&self, tenant: &str, members: Value) -> Result<Value, ControlError> {
+        self.call(Method::PATCH, &format!("/tenants/{tenant}"), Some(members)).await
+    }
+
+    /// Moves the time of the simulated world forward; returns it.
+    pub async fn advance(&self, seconds: u64) -> Result<Value, ControlError> {
+        self.call(Method::POST, "/clock", Some(json!({ "advanceSeconds": seconds }))).await
+    }
+
+    /// Makes every token that was handed out worthless.
+    pub async fn revoke_tokens(&self) -> Result<(), ControlError> {
+        self.call(Method::DELETE, "/tokens", None).await.map(drop)
+    }
+
     /// Acts as a role or as `support`; `members` are those of the act besides `act` and `as`.
     pub async fn act(&self, tenant: &str, who: &str, act: &str, members: Value) -> Result<Value, ControlError> {
         let mut body = members.as_object().cloned().unwrap_or_default();
@@ -55,7 +70,7 @@ impl Simulator {
 
     /// The journal, of one tenant or of all, in order.
     pub async fn journal(&self, tenant: Option<&str>) -> Result<Vec<Value>, ControlError> {
-        self.list("/journal", tenant, 0).await
+        self.list("/journal", None, tenant, 0).await
     }
 
     /// The names of the effects on a tenant, in order, such as `turnedOn`.
@@ -66,15 +81,20 @@ impl Simulator {
 
     /// The requests to the broker after position `since`, of one tenant or of all.
     pub async fn requests(&self, tenant: Option<&str>, since: u64) -> Result<Vec<Value>, ControlError> {
-        self.list("/requests", tenant, since).await
+        self.list("/requests", Some("broker"), tenant, since).await
     }
 
-    /// How many requests ended how: `[{tenantId, method, status, count}]`.
+    /// The requests to `entra`, `graph`, `arm` or `broker`, of one tenant or of all; a batch has its paths in `parts`.
+    pub async fn requests_of(&self, api: &str, tenant: Option<&str>) -> Result<Vec<Value>, ControlError> {
+        self.list("/requests", Some(api), tenant, 0).await
+    }
+
+    /// How many requests to the broker ended how: `[{api, tenantId, method, status, count}]`.
     pub async fn counts(&self, tenant: Option<&str>) -> Result<Vec<Value>, ControlError> {
-        self.list("/requests/counts", tenant, 0).await
+        self.list("/requests/counts", Some("broker"), tenant, 0).await
     }
 
-    /// How many requests with this method a tenant has seen answered, or cut.
+    /// How many requests to the broker with this method a tenant has seen answered, or cut.
     pub async fn count(&self, tenant: &str, method: &str) -> Result<u64, ControlError> {
         let counts = self.counts(Some(tenant)).await?;
         Ok(counts.iter().filter(|count| count["method"] == method).filter_map(|count| count["count"].as_u64()).sum())
@@ -113,7 +133,7 @@ impl Simulator {
         self.call(Method::POST, &format!("/holds/{id}/release"), Some(json!({ "then": then }))).await.map(drop)
     }
 
-    /// Changes the named members of the broker's settings, for one tenant or for all; returns the settings.
+    /// Changes the named members of the settings, for one tenant or for all; returns the settings.
     pub async fn settings(&self, tenant: Option<&str>, members: Value) -> Result<Value, ControlError> {
         let query = tenant.map(|id| format!("?tenant={id}")).unwrap_or_default();
         self.call(Method::PUT, &format!("/settings{query}"), Some(members)).await
@@ -124,9 +144,16 @@ impl Simulator {
         self.call(Method::PUT, &format!("/tenants/{tenant}/operation"), Some(course)).await
     }
 
-    async fn list(&self, path: &str, tenant: Option<&str>, since: u64) -> Result<Vec<Value>, ControlError> {
+    async fn list(
+        &self,
+        path: &str,
+        api: Option<&str>,
+        tenant: Option<&str>,
+        since: u64,
+    ) -> Result<Vec<Value>, ControlError> {
         let tenant = tenant.map(|id| format!("&tenant={id}")).unwrap_or_default();
-        let answer = self.call(Method::GET, &format!("{path}?since={since}{tenant}"), None).await?;
+        let api = api.map(|name| format!("&api={name}")).unwrap_or_default();
+        let answer = self.call(Method::GET, &format!("{path}?since={since}{tenant}{api}"), None).await?;
         Ok(answer.as_array().cloned().unwrap_or_default())
     }
 

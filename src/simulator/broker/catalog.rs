@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::wire::{Answer, PLAN_ID, SERVICE_ID};
+use super::wire::{PLAN_ID, SERVICE_ID};
+use crate::simulator::answer::Answer;
 use crate::simulator::settings::Settings;
 
 /// The catalog: one offering with one plan.

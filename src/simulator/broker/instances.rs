@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::wire::{Answer, Call, DesiredState, PLAN_ID, ProvisionParameters, Refused, SERVICE_ID, check_ids};
+use super::wire::{Call, DesiredState, PLAN_ID, ProvisionParameters, Refused, SERVICE_ID, check_ids};
 use super::work::{self, Job, Twist};
+use crate::simulator::answer::Answer;
 use crate::simulator::state::{Instance, Operation, OperationKind, Phase, State};
 use crate::simulator::tenant::{ServiceState, Tenant};
 use crate::tenant::IntegrationType;

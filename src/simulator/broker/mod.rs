@@ -4,15 +4,14 @@
 //! answered. It is worked on to its end even when its client is gone, as a real broker would.
 
 mod catalog;
-mod delivery;
 mod instances;
 mod operations;
 mod wire;
 mod work;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Path, Request, State as Extension};
@@ -20,18 +19,16 @@ use axum::response::Response;
 use axum::routing::{get, put};
 use futures::future::BoxFuture;
 
-use self::delivery::Delivery;
-use self::wire::{Answer, Call, Refused};
+use self::wire::{Call, Refused};
 use self::work::Twist;
-use super::clock;
+use super::answer::Answer;
+use super::delivery::Delivery;
 use super::faults::Fault;
-use super::holds::{HeldRequest, Point, Then};
-use super::matching::{Endpoint, Subject};
+use super::matching::{Api, Endpoint};
 use super::requests::Logged;
+use super::visit::{self, Host, Visitor};
 use super::world::World;
-use crate::tenant::TenantId;
 
-pub use delivery::CutConnection;
 pub use wire::{PLAN_ID, SERVICE_ID};
 
 /// Bodies of requests are read up to this many bytes.
@@ -76,85 +73,52 @@ async fn serve(world: Arc<World>, target: (Option<Endpoint>, Option<String>), re
         return Delivery::from(Answer::from(Refused::new(413, "the body is too long or was cut off")));
     };
     let call = Call::new(target, (&parts.method, &parts.uri), &parts.headers, &body);
-    let visit = Visit::begin(world, call);
-    let delivery = visit.run().await;
-    visit.end(&delivery);
-    delivery
+    let tenant_id = world.look().tenant_of(call.named_tenant(), call.instance_id.as_deref());
+    let visitor = Visitor {
+        api: Api::Broker,
+        endpoint: call.endpoint,
+        tenant_id,
+        method: call.method.clone(),
+        path: call.path.clone(),
+    };
+    let logged = Logged {
+        seq: 0,
+        time: world.now(),
+        api: Api::Broker,
+        method: call.method.clone(),
+        path: call.path.clone(),
+        instance_id: call.instance_id.clone(),
+        tenant_id,
+        status: None,
+        request_identity: call.request_identity.clone(),
+        originating_identity: call.originating_identity.clone(),
+        client_request_id: None,
+        body: call.body.clone(),
+        parts: Vec::new(),
+    };
+    visit::receive(&world, &visitor, logged, &Desk { world: &world, call }).await
 }
 
-/// A request while it is being worked on.
-struct Visit {
-    world: Arc<World>,
+/// Where one request is dealt with.
+struct Desk<'a> {
+    world: &'a World,
     call: Call,
-    tenant: Option<TenantId>,
-    seq: u64,
 }
 
-impl Visit {
-    fn begin(world: Arc<World>, call: Call) -> Self {
-        let mut guard = world.look();
-        let tenant = guard.tenant_of(call.named_tenant(), call.instance_id.as_deref());
-        let seq = guard.requests.arrive(Logged {
-            seq: 0,
-            time: clock::now(),
-            method: call.method.clone(),
-            path: call.path.clone(),
-            instance_id: call.instance_id.clone(),
-            tenant_id: tenant,
-            status: None,
-            request_identity: call.request_identity.clone(),
-            originating_identity: call.originating_identity.clone(),
-            body: call.body.clone(),
-        });
-        drop(guard);
-        Self { world, call, tenant, seq }
+#[async_trait]
+impl Host for Desk<'_> {
+    async fn act(&self, fault: Option<&Fault>) -> Answer {
+        self.deal(&twist(fault))
     }
 
-    fn end(&self, delivery: &Delivery) {
-        let status = delivery.status();
-        tracing::debug!(method = self.call.method, path = self.call.path, ?status, "answered");
-        self.world.look().requests.end(self.seq, status, (self.tenant, &self.call.method));
+    fn refuse(&self, status: u16, code: Option<&str>, text: &str) -> Answer {
+        Refused { status, error: code.map(str::to_owned), description: text.to_owned() }.into()
     }
+}
 
-    async fn run(&self) -> Delivery {
-        if self.hold(Point::Arrived).await == Then::Discard {
-            return Delivery::Cut;
-        }
-        let hits = self.world.look().faults.hit(&self.subject());
-        tokio::time::sleep(Duration::from_millis(hits.wait)).await;
-        if let Some(early) =
-            hits.fault.as_ref().and_then(|fault| delivery::instead_of_acting(fault, self.call.endpoint))
-        {
-            return early;
-        }
-        let answer = self.act(&twist(hits.fault.as_ref()));
-        if self.hold(Point::Acted).await == Then::Discard {
-            return Delivery::Cut;
-        }
-        delivery::after_acting(hits.fault.as_ref(), answer)
-    }
-
-    fn subject(&self) -> Subject<'_> {
-        Subject { method: &self.call.method, endpoint: self.call.endpoint, tenant_id: self.tenant }
-    }
-
-    async fn hold(&self, point: Point) -> Then {
-        let request = HeldRequest {
-            time: clock::now(),
-            tenant_id: self.tenant,
-            method: self.call.method.clone(),
-            path: self.call.path.clone(),
-        };
-        let reached = self.world.look().holds.reach(&self.subject(), point, &request);
-        let Some(mut progress) = reached else { return Then::Proceed };
-        match progress.wait_for(|progress| progress.released.is_some()).await {
-            Ok(progress) => progress.released.unwrap_or_default(),
-            Err(_) => Then::Proceed,
-        }
-    }
-
+impl Desk<'_> {
     /// Checks the request and does what it says; what it did is in the state file when this returns.
-    fn act(&self, twist: &Twist) -> Answer {
+    fn deal(&self, twist: &Twist) -> Answer {
         if let Err(refused) = self.check() {
             return refused.into();
         }
@@ -167,7 +131,7 @@ impl Visit {
                 Some(Endpoint::Deprovision) => instances::deprovision(state, call, twist, now),
                 Some(Endpoint::Fetch) => instances::fetch(state, call),
                 Some(Endpoint::LastOperation) => operations::poll(state, call, now),
-                None => Err(Refused::new(404, "there is no such endpoint")),
+                _ => Err(Refused::new(404, "there is no such endpoint")),
             };
             if result.as_ref().is_err_and(Refused::is_concurrency) {
                 // Work goes on while somebody waits for it, also somebody who does not know that it could be polled.

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::instances::instance_id;
-use super::wire::{Answer, Call, Refused};
+use super::wire::{Call, Refused};
 use super::work;
+use crate::simulator::answer::Answer;
 use crate::simulator::journal::{Actor, Change, Effect};
 use crate::simulator::settings::{Behaviour, Leaves, Mode};
 use crate::simulator::state::{Instance, Operation, OperationKind, Outcome, Phase, State};
@@ -75,7 +76,7 @@ fn in_progress(behaviour: Behaviour) -> Answer {
         Mode::Async(polling) => polling.retry_after_seconds,
         Mode::Sync => None,
     };
-    Answer { retry_after, ..Answer::new(200, json!({ "state": "in progress", "description": "working on it" })) }
+    Answer::new(200, json!({ "state": "in progress", "description": "working on it" })).with_retry_after(retry_after)
 }
 
 fn succeeded() -> Answer {

@@ -8,8 +8,9 @@ use axum::http::{HeaderMap, Method, Uri};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use crate::simulator::answer::Answer;
 use crate::simulator::matching::Endpoint;
 use crate::simulator::rules::Refusal;
 use crate::simulator::tenant::Consent;
@@ -137,31 +138,6 @@ pub(super) enum DesiredState {
     Enabled,
     /// It is off.
     Disabled,
-}
-
-/// An answer of the broker.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Answer {
-    /// HTTP status.
-    pub(super) status: u16,
-    /// JSON body.
-    pub(super) body: Value,
-    /// `Retry-After`, in seconds.
-    pub(super) retry_after: Option<u32>,
-}
-
-impl Answer {
-    /// An answer with a body.
-    #[must_use]
-    pub(super) const fn new(status: u16, body: Value) -> Self {
-        Self { status, body, retry_after: None }
-    }
-
-    /// An answer whose body is `{}`.
-    #[must_use]
-    pub(super) fn empty(status: u16) -> Self {
-        Self::new(status, json!({}))
-    }
 }
 
 /// The broker says no. Nothing has changed.

@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::wire::{Answer, Call, DesiredState, ProvisionParameters, Refused, UpdateParameters};
+use super::wire::{Call, DesiredState, ProvisionParameters, Refused, UpdateParameters};
 use crate::simulator::acts::{self, Scene, TurnOn};
+use crate::simulator::answer::Answer;
 use crate::simulator::journal::{Actor, Change, Effect};
 use crate::simulator::settings::{Mode, Polling};
 use crate::simulator::state::{Instance, Operation, OperationKind, Outcome, Phase, State};

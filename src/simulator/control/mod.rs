@@ -4,16 +4,19 @@
 //!
 //! | path | what it does |
 //! |---|---|
-//! | `GET /tenants`, `GET PUT /tenants/{id}` | what there is; seeding and replacing |
+//! | `GET /tenants`, `GET PUT PATCH /tenants/{id}` | what there is; seeding and replacing; changing members |
 //! | `POST /tenants/{id}/acts` | `{"act": "turnOn", "as": "SecurityAdministrator", …}`: what people and support do |
 //! | `PUT /tenants/{id}/operation` | `{"polls": 0, "failsWith"?: …}`: a new course for the running operation |
+//! | `GET POST /clock` | `{"advanceSeconds": 43200}`: the time of the simulated world |
+//! | `DELETE /tokens` | makes every token worthless |
 //! | `GET /journal?tenant=&since=` | every effect on every tenant, in order |
-//! | `GET /requests?tenant=&since=`, `GET /requests/counts?tenant=` | requests to the broker |
-//! | `GET PUT /settings?tenant=` | how the broker behaves ([`super::settings`]) |
+//! | `GET /requests?tenant=&since=&api=`, `GET /requests/counts?tenant=&api=` | what was asked of whom |
+//! | `GET PUT /settings?tenant=` | how the broker and Microsoft's APIs behave ([`super::settings`]) |
 //! | `GET POST DELETE /faults`, `DELETE /faults/{id}` | what goes wrong ([`super::faults`]) |
 //! | `POST DELETE /holds`, `GET /holds/{id}?waitSeconds=`, `POST /holds/{id}/release` | hold points ([`super::holds`]) |
 
 mod acts;
+mod clock;
 mod faults;
 mod operation;
 mod problem;
@@ -35,6 +38,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use self::problem::Problem;
+use super::matching::Api;
+use super::requests::Filter;
 use super::world::World;
 use crate::tenant::TenantId;
 
@@ -44,9 +49,11 @@ pub use tenants::{SeedError, seed};
 pub fn router(world: Arc<World>) -> Router {
     Router::new()
         .route("/tenants", get(tenants::list))
-        .route("/tenants/{id}", get(tenants::show).put(tenants::put))
+        .route("/tenants/{id}", get(tenants::show).put(tenants::put).patch(tenants::patch))
         .route("/tenants/{id}/acts", post(acts::act))
         .route("/tenants/{id}/operation", put(operation::put))
+        .route("/clock", get(clock::show).post(clock::advance))
+        .route("/tokens", delete(clock::revoke))
         .route("/journal", get(journal))
         .route("/requests", get(requests))
         .route("/requests/counts", get(counts))
@@ -76,6 +83,13 @@ async fn nowhere() -> Problem {
 struct Range {
     tenant: Option<TenantId>,
     since: Option<u64>,
+    api: Option<Api>,
+}
+
+impl Range {
+    const fn filter(&self) -> Filter {
+        Filter { tenant: self.tenant, api: self.api }
+    }
 }
 
 /// `GET /journal?tenant=&since=`: the entries after position `since`.
@@ -92,17 +106,17 @@ async fn journal(Extension(world): Extension<Arc<World>>, uri: Uri) -> Result<Js
     Ok(Json(json!(entries)))
 }
 
-/// `GET /requests?tenant=&since=`: the remembered requests after position `since`.
+/// `GET /requests?tenant=&since=&api=`: the remembered requests after position `since`.
 async fn requests(Extension(world): Extension<Arc<World>>, uri: Uri) -> Result<Json<Value>, Problem> {
     let range: Range = query(&uri)?;
-    let list = world.look().requests.list(range.tenant, range.since.unwrap_or(0));
+    let list = world.look().requests.list(range.filter(), range.since.unwrap_or(0));
     Ok(Json(json!(list)))
 }
 
-/// `GET /requests/counts?tenant=`: how many requests ended how.
+/// `GET /requests/counts?tenant=&api=`: how many requests ended how.
 async fn counts(Extension(world): Extension<Arc<World>>, uri: Uri) -> Result<Json<Value>, Problem> {
     let range: Range = query(&uri)?;
-    let counts = world.look().requests.counts(range.tenant);
+    let counts = world.look().requests.counts(range.filter());
     Ok(Json(json!(counts)))
 }
 

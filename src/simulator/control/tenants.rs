@@ -5,11 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State as Extension};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::problem::Problem;
 use crate::simulator::acts::navigation;
-use crate::simulator::clock;
 use crate::simulator::journal::{Actor, Change, Effect};
 use crate::simulator::rules;
 use crate::simulator::state::State;
@@ -44,13 +43,17 @@ pub enum SeedError {
 ///
 /// # Errors
 /// An impossible seed, or a state file that cannot be written.
-pub fn seed(world: &World, mut tenant: Tenant) -> Result<(), SeedError> {
-    tenant.complete_seed(clock::now());
+pub fn seed(world: &World, tenant: Tenant) -> Result<(), SeedError> {
+    put_down(world, tenant, Change::new(Effect::Seeded, []))
+}
+
+fn put_down(world: &World, mut tenant: Tenant, change: Change) -> Result<(), SeedError> {
+    tenant.complete_seed(world.now());
     check(&tenant)?;
     let id = tenant.tenant_id;
     world.change(|state, now| {
         state.put_tenant(tenant);
-        state.record(id, Actor::Seed, now, vec![Change::new(Effect::Seeded, [])]);
+        state.record(id, Actor::Seed, now, vec![change]);
     })?;
     world.look().attribute(id);
     Ok(())
@@ -108,14 +111,44 @@ pub(super) async fn put(
     if tenant.tenant_id != id {
         return Err(Problem::bad_request("tenantId differs from the id in the path", "leave tenantId out"));
     }
-    seed(&world, tenant).map_err(|error| match error {
-        SeedError::Store(error) => error.into(),
-        error @ SeedError::Region { .. } => {
-            Problem::bad_request(error.to_string(), "name a region that exists, or none")
-        }
-    })?;
+    seed(&world, tenant)?;
     let guard = world.look();
     Ok(Json(view(known(&guard.state, id)?)))
+}
+
+/// `PATCH /tenants/{id}`: replaces the members that the body names and keeps the others; `null` is the default.
+pub(super) async fn patch(
+    Extension(world): Extension<Arc<World>>,
+    Path(id): Path<String>,
+    bytes: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let id = parse_id(&id)?;
+    let named: Map<String, Value> = super::body(&bytes)?;
+    let names: Vec<&str> = named.keys().map(String::as_str).collect();
+    let change = Change::new(Effect::Changed, [("members", names.join(","))]);
+    let mut members = json!(known(&world.look().state, id)?).as_object().cloned().unwrap_or_default();
+    members.extend(named);
+    members.retain(|_, value| !value.is_null());
+    let hint = "see the members of GET /tenants";
+    let tenant: Tenant = serde_json::from_value(Value::Object(members))
+        .map_err(|error| Problem::bad_request(error.to_string(), hint))?;
+    if tenant.tenant_id != id {
+        return Err(Problem::bad_request("a tenant keeps its id", "leave tenantId out"));
+    }
+    put_down(&world, tenant, change)?;
+    let guard = world.look();
+    Ok(Json(view(known(&guard.state, id)?)))
+}
+
+impl From<SeedError> for Problem {
+    fn from(error: SeedError) -> Self {
+        match error {
+            SeedError::Store(error) => error.into(),
+            error @ SeedError::Region { .. } => {
+                Self::bad_request(error.to_string(), "name a region that exists, or none")
+            }
+        }
+    }
 }
 
 /// A tenant with what its portal shows right now under `portal`.

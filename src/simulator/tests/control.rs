@@ -67,7 +67,7 @@ async fn requests_are_logged_with_their_identities() {
     assert_eq!((&log[1]["status"], &log[1]["tenantId"]), (&json!(404), &Value::Null), "bindings do not exist");
     assert_eq!(rig.control.requests(None, 1).await.unwrap().len(), 1);
     let counts = rig.control.counts(Some(TENANT)).await.unwrap();
-    assert_eq!(counts, [json!({ "tenantId": TENANT, "method": "GET", "status": 404, "count": 1 })]);
+    assert_eq!(counts, [json!({ "api": "broker", "tenantId": TENANT, "method": "GET", "status": 404, "count": 1 })]);
 }
 
 #[tokio::test]

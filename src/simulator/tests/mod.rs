@@ -1,12 +1,14 @@
-//! The simulator from outside: over HTTPS to its broker and over HTTP to its control port.
+//! The simulator from outside: over HTTPS to its broker and to Microsoft's APIs, over HTTP to its control port.
 
 #[path = "../../../tests/support/simulator.rs"]
 mod client;
 
 mod conformance;
 mod control;
+mod entra;
 mod faults;
 mod holds;
+mod microsoft;
 mod restart;
 mod rules;
 

