@@ -12,7 +12,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
@@ -51,6 +51,12 @@ const FAILURE_TTL: SignedDuration = SignedDuration::from_secs(5);
 
 /// A token that lives no longer than this is not sent.
 const LEAST_LIFE: SignedDuration = SignedDuration::from_secs(30);
+
+/// What nobody asked for so long is forgotten: its token is dead, and the secret of a deleted resource must not stay.
+const IDLE: SignedDuration = SignedDuration::from_hours(2);
+
+/// How often idle entries are looked for.
+const SWEEP: SignedDuration = SignedDuration::from_mins(10);
 
 /// Entries at most; above it the least recently used goes.
 const MOST_ENTRIES: usize = 20_000;
@@ -115,9 +121,15 @@ pub(super) struct Tokens {
     hosts: Hosts,
     channel: Channel,
     refusal_ttl: SignedDuration,
-    entries: StdMutex<HashMap<TokenKey, Arc<Entry>>>,
+    entries: StdMutex<Entries>,
     /// Counts uses and names entries.
     counter: AtomicU64,
+}
+
+#[derive(Default)]
+struct Entries {
+    of: HashMap<TokenKey, Arc<Entry>>,
+    swept: Timestamp,
 }
 
 struct Entry {
@@ -125,7 +137,9 @@ struct Entry {
     version: String,
     credential: Arc<dyn TokenCredential>,
     transport: Arc<TokenTransport>,
+    /// The number of its last use, and the second of it.
     used: AtomicU64,
+    used_at: AtomicI64,
     failures: AtomicU64,
     state: Mutex<State>,
 }
@@ -152,7 +166,7 @@ impl State {
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokens").field("entries", &self.locked().len()).finish_non_exhaustive()
+        f.debug_struct("Tokens").field("entries", &self.locked().of.len()).finish_non_exhaustive()
     }
 }
 
@@ -163,7 +177,7 @@ impl Tokens {
 
     /// The token of the cache, or a new one.
     pub(super) async fn token(&self, key: &TokenKey, proof: &Proof, now: Timestamp) -> Result<Token, SignInError> {
-        let entry = self.entry(key, proof).map_err(SignInError::of)?;
+        let entry = self.entry(key, proof, now).map_err(SignInError::of)?;
         let before = entry.failures.load(Ordering::Acquire);
         let mut state = entry.state.lock().await;
         let is_shared = entry.failures.load(Ordering::Acquire) != before;
@@ -193,20 +207,22 @@ impl Tokens {
     /// looked for: somebody else forgot it already. Says whether there was something to forget.
     pub(super) fn drop_token(&self, key: &TokenKey, refused: &Token) -> bool {
         let mut entries = self.locked();
-        let is_current = entries.get(key).is_some_and(|entry| entry.id == refused.entry);
-        is_current && entries.remove(key).is_some()
+        let is_current = entries.of.get(key).is_some_and(|entry| entry.id == refused.entry);
+        is_current && entries.of.remove(key).is_some()
     }
 
     /// Whether another token took the place of this one, or nobody holds one.
     pub(super) fn is_replaced(&self, key: &TokenKey, token: &Token) -> bool {
-        self.locked().get(key).is_none_or(|entry| entry.id != token.entry)
+        self.locked().of.get(key).is_none_or(|entry| entry.id != token.entry)
     }
 
-    fn entry(&self, key: &TokenKey, proof: &Proof) -> Result<Arc<Entry>, Failure> {
+    fn entry(&self, key: &TokenKey, proof: &Proof, now: Timestamp) -> Result<Arc<Entry>, Failure> {
         let used = self.counter.fetch_add(1, Ordering::Relaxed);
         let mut entries = self.locked();
-        if let Some(entry) = entries.get(key).filter(|entry| entry.version == proof.version()) {
+        entries.sweep(now);
+        if let Some(entry) = entries.of.get(key).filter(|entry| entry.version == proof.version()) {
             entry.used.store(used, Ordering::Relaxed);
+            entry.used_at.store(now.as_second(), Ordering::Relaxed);
             return Ok(Arc::clone(entry));
         }
         let transport = Arc::new(TokenTransport::new(self.channel.clone()));
@@ -216,15 +232,11 @@ impl Tokens {
             credential: self.credential(key, proof, &transport)?,
             transport,
             used: AtomicU64::new(used),
+            used_at: AtomicI64::new(now.as_second()),
             failures: AtomicU64::default(),
             state: Mutex::default(),
         });
         entries.insert(key.clone(), Arc::clone(&entry));
-        if entries.len() > MOST_ENTRIES {
-            let oldest = entries.iter().min_by_key(|(_, entry)| entry.used.load(Ordering::Relaxed));
-            let oldest = oldest.map(|(key, _)| key.clone());
-            oldest.and_then(|key| entries.remove(&key));
-        }
         Ok(entry)
     }
 
@@ -278,8 +290,27 @@ impl Tokens {
         }
     }
 
-    fn locked(&self) -> MutexGuard<'_, HashMap<TokenKey, Arc<Entry>>> {
+    fn locked(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn insert(&mut self, key: TokenKey, entry: Arc<Entry>) {
+        self.of.insert(key, entry);
+        if self.of.len() > MOST_ENTRIES {
+            let oldest = self.of.iter().min_by_key(|(_, entry)| entry.used.load(Ordering::Relaxed));
+            let oldest = oldest.map(|(key, _)| key.clone());
+            oldest.and_then(|key| self.of.remove(&key));
+        }
+    }
+
+    fn sweep(&mut self, now: Timestamp) {
+        if now.duration_since(self.swept) >= SWEEP {
+            self.swept = now;
+            let oldest = now.as_second().saturating_sub(IDLE.as_secs());
+            self.of.retain(|_, entry| entry.used_at.load(Ordering::Relaxed) > oldest);
+        }
     }
 }
 

@@ -160,14 +160,15 @@ fn read(matter: &Matter<'_>, body: &[u8], tenant: TenantId) -> Result<CloudCheck
 fn judged(configuration: &Map<String, Value>) -> CloudCheck {
     let text = |name: &str| configuration.get(name).and_then(Value::as_str).unwrap_or_default();
     let instance = text("cloud_instance_name");
+    let country = instance.rsplit('.').next();
     let (scope, sub_scope) = (text("tenant_region_scope"), text("tenant_region_sub_scope"));
     match (sub_scope, scope) {
-        _ if instance.ends_with(".cn") => {}
+        _ if country == Some("cn") => {}
         ("GCC", _) => return CloudCheck::Known(Cloud::GCC),
         ("DODCON", _) => return CloudCheck::Known(Cloud::GCCHigh),
         ("DOD", _) => return CloudCheck::Known(Cloud::DoD),
         ("", "USG" | "USGov") => {}
-        ("", _) if !instance.ends_with(".us") => return CloudCheck::Known(Cloud::Public),
+        ("", _) if country != Some("us") => return CloudCheck::Known(Cloud::Public),
         _ => {}
     }
     CloudCheck::Ambiguous(format!(

@@ -134,8 +134,8 @@ mod tests {
 
     use super::*;
 
-    fn url(text: &str) -> Option<Url> {
-        Some(text.parse().unwrap())
+    fn url(text: &str) -> Url {
+        text.parse().unwrap()
     }
 
     #[rstest]
@@ -155,8 +155,8 @@ mod tests {
 
     #[test]
     fn an_override_replaces_one_host_of_one_cloud_and_no_audience() {
-        let public = HostOverrides { graph: url("https://localhost:8443/v1.0/"), ..HostOverrides::default() };
-        let gcc = HostOverrides { arm: url("https://localhost:9443"), ..HostOverrides::default() };
+        let public = HostOverrides { graph: Some(url("https://localhost:8443/v1.0/")), ..HostOverrides::default() };
+        let gcc = HostOverrides { arm: Some(url("https://localhost:9443")), ..HostOverrides::default() };
         let hosts = Hosts::overridden([(Cloud::Public, public), (Cloud::GCC, gcc)].into()).unwrap();
         assert_eq!(hosts.base(Cloud::Public, Api::Graph), "https://localhost:8443/v1.0");
         assert_eq!(hosts.base(Cloud::GCC, Api::Graph), "https://localhost:8443/v1.0", "GCC follows Public");
@@ -173,7 +173,7 @@ mod tests {
     #[case::query("https://login.example.com/?a=b", "query")]
     #[case::path("https://login.example.com/a", "no path")]
     fn an_override_that_cannot_be_used_is_refused(#[case] text: &str, #[case] says: &str) {
-        let overrides = HostOverrides { login: url(text), ..HostOverrides::default() };
+        let overrides = HostOverrides { login: Some(url(text)), ..HostOverrides::default() };
         let error = Hosts::overridden([(Cloud::DoD, overrides)].into()).unwrap_err().to_string();
         assert!(error.contains(says) && error.contains("DoD") && !error.contains("pl4nted"), "{error}");
     }

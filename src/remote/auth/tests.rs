@@ -94,7 +94,7 @@ async fn another_version_of_the_proof_replaces_the_token() {
     let tokens = tokens(&server);
     sign_in(&tokens, "1", now()).await.unwrap();
     assert_eq!(sign_in(&tokens, "2", now()).await.unwrap().secret.expose_secret(), format!("{TOKEN}.1"));
-    assert_eq!(tokens.locked().len(), 1, "the old one is gone");
+    assert_eq!(tokens.locked().of.len(), 1, "the old one is gone");
     assert_eq!(server.token_requests(), 2);
 }
 
@@ -287,7 +287,7 @@ async fn a_service_account_that_appears_is_used_at_once() {
     let tokens = tokens(&server);
     tokens.token(&key(Api::Graph), &federated(Err(Reason::CredentialsMissing)), now()).await.unwrap_err();
     // The same version, as the source is the same.
-    let entry = tokens.entry(&key(Api::Graph), &federated(Ok(ASSERTION))).unwrap();
+    let entry = tokens.entry(&key(Api::Graph), &federated(Ok(ASSERTION)), now()).unwrap();
     assert_eq!(entry.state.lock().await.held_until, None);
 }
 
@@ -304,16 +304,28 @@ async fn an_empty_secret_is_refused_without_a_request() {
 async fn the_least_recently_used_entry_goes_first() {
     let server = numbered();
     let tokens = tokens(&server);
+    let now = now();
     let numbered = |number: usize| TokenKey { client_id: format!("{number}"), ..key(Api::Graph) };
     let proof = secret("1").proof;
     for number in 0..MOST_ENTRIES {
-        tokens.entry(&numbered(number), &proof).unwrap();
+        tokens.entry(&numbered(number), &proof, now).unwrap();
     }
-    tokens.entry(&numbered(0), &proof).unwrap();
-    tokens.entry(&numbered(MOST_ENTRIES), &proof).unwrap();
+    tokens.entry(&numbered(0), &proof, now).unwrap();
+    tokens.entry(&numbered(MOST_ENTRIES), &proof, now).unwrap();
     let entries = tokens.locked();
-    assert_eq!(entries.len(), MOST_ENTRIES);
-    assert!(entries.contains_key(&numbered(0)) && !entries.contains_key(&numbered(1)));
+    assert_eq!(entries.of.len(), MOST_ENTRIES);
+    assert!(entries.of.contains_key(&numbered(0)) && !entries.of.contains_key(&numbered(1)));
+}
+
+#[tokio::test]
+async fn the_secret_of_whom_nobody_asks_for_any_more_is_forgotten() {
+    let server = numbered();
+    let (tokens, now) = (tokens(&server), now());
+    sign_in(&tokens, "1", now).await.unwrap();
+    tokens.token(&key(Api::Arm), &secret("1").proof, later(now, 7_000)).await.unwrap();
+    assert_eq!(tokens.locked().of.len(), 2);
+    tokens.token(&key(Api::Arm), &secret("1").proof, later(now, 7_700)).await.unwrap();
+    assert_eq!(tokens.locked().of.keys().map(|key| key.api).collect::<Vec<_>>(), [Api::Arm]);
 }
 
 #[test]

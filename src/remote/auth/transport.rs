@@ -31,7 +31,7 @@ const LONGEST_LIFE: i64 = 48 * 60 * 60;
 const WHOM: &str = "Microsoft Entra";
 const WHAT: &str = "a token";
 
-/// Our failure on its way through azure_identity.
+/// Our failure on its way through `azure_identity`.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Wrapped(Failure);
@@ -110,7 +110,7 @@ impl TokenTransport {
     }
 }
 
-/// Only what is needed is handed on, and only where it is sound: azure_core computes the end of a token's life in a way
+/// Only what is needed is handed on, and only where it is sound: `azure_core` computes the end of a token's life in a way
 /// that does not bear any number.
 fn token_answer(matter: &Matter<'_>, body: &[u8]) -> Result<AsyncRawResponse, Failure> {
     let misshapen = |what: &str| {
@@ -130,7 +130,7 @@ fn token_answer(matter: &Matter<'_>, body: &[u8]) -> Result<AsyncRawResponse, Fa
     Ok(AsyncRawResponse::from_bytes(StatusCode::Ok, Headers::default(), sound.to_string()))
 }
 
-/// Tokens of a ServiceAccount, as azure_identity asks for them.
+/// Tokens of a ServiceAccount, as `azure_identity` asks for them.
 pub(super) struct Assertions(pub(super) Arc<dyn AssertionSource>);
 
 impl fmt::Debug for Assertions {

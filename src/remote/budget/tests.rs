@@ -12,8 +12,8 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_768_000_000 + seconds).unwrap()
 }
 
-fn seconds(wait: i64) -> Option<SignedDuration> {
-    Some(SignedDuration::from_secs(wait))
+fn seconds(wait: i64) -> SignedDuration {
+    SignedDuration::from_secs(wait)
 }
 
 fn taken(budget: &Budget, payer: &Payer, now: Timestamp) -> u32 {
@@ -43,7 +43,7 @@ fn one_tenant_never_slows_another_nor_one_application_another() {
     let (one, other) = (payer(1), payer(2));
     let same_tenant = Payer { client_id: "other".to_owned(), ..payer(1) };
     assert_eq!(taken(&budget, &one, at(0)), 30);
-    budget.refused(&one, Api::Graph, seconds(600), at(0));
+    budget.refused(&one, Api::Graph, Some(seconds(600)), at(0));
     assert_eq!(taken(&budget, &other, at(0)), 30);
     assert_eq!(taken(&budget, &same_tenant, at(0)), 30);
 }
@@ -51,7 +51,7 @@ fn one_tenant_never_slows_another_nor_one_application_another() {
 #[test]
 fn a_429_holds_one_api_as_long_as_it_says() {
     let (budget, one) = (Budget::default(), payer(1));
-    assert_eq!(budget.refused(&one, Api::Graph, seconds(120), at(0)), at(120));
+    assert_eq!(budget.refused(&one, Api::Graph, Some(seconds(120)), at(0)), at(120));
     let held = HeldBack { until: at(120), is_asked_for: true };
     assert_eq!(budget.take(&one, Api::Graph, at(119)), Err(held));
     assert_eq!(budget.take(&one, Api::Arm, at(0)), Ok(()));
@@ -59,10 +59,10 @@ fn a_429_holds_one_api_as_long_as_it_says() {
 }
 
 #[rstest]
-#[case::negative(seconds(-5), 5)]
+#[case::negative(Some(seconds(-5)), 5)]
 #[case::absent(None, 5)]
-#[case::zero(seconds(0), 1)]
-#[case::said(seconds(7), 7)]
+#[case::zero(Some(seconds(0)), 1)]
+#[case::said(Some(seconds(7)), 7)]
 fn the_wait_after_a_first_429(#[case] said: Option<SignedDuration>, #[case] wait: i64) {
     assert_eq!(Budget::default().refused(&payer(1), Api::Graph, said, at(0)), at(wait));
 }
@@ -88,8 +88,8 @@ fn answers_to_requests_of_one_moment_count_once() {
     }
     budget.answered(&one, Api::Graph, None, at(1));
     assert!(budget.take(&one, Api::Graph, at(1)).is_err(), "an answer that was under way frees nothing");
-    assert_eq!(budget.refused(&one, Api::Graph, seconds(60), at(1)), at(61), "the longer wait holds");
-    assert_eq!(budget.refused(&one, Api::Graph, seconds(2), at(1)), at(61), "the longer wait holds");
+    assert_eq!(budget.refused(&one, Api::Graph, Some(seconds(60)), at(1)), at(61), "the longer wait holds");
+    assert_eq!(budget.refused(&one, Api::Graph, Some(seconds(2)), at(1)), at(61), "the longer wait holds");
     assert_eq!(budget.refused(&one, Api::Graph, None, at(61)).duration_since(at(61)), SignedDuration::from_secs(10));
 }
 
@@ -110,7 +110,7 @@ fn the_smallest_share_is_told() {
     assert!((graph(at(120)).share - 1.0).abs() < 1e-9, "for a minute");
     budget.answered(&payer(2), Api::Graph, Some(1.8), at(120));
     assert_eq!(graph(at(120)), Left { share: 0.0, held_back: 0 });
-    budget.refused(&payer(1), Api::Graph, seconds(30), at(300));
+    budget.refused(&payer(1), Api::Graph, Some(seconds(30)), at(300));
     assert_eq!(graph(at(301)), Left { share: 0.0, held_back: 1 });
     assert_eq!(budget.left(at(301)).get(&Api::Arm), Some(&Left { share: 1.0, held_back: 0 }));
     assert_eq!(graph(at(331)), Left { share: 1.0, held_back: 0 });

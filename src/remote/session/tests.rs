@@ -135,6 +135,69 @@ async fn calls_of_one_moment_share_the_new_token() {
     assert_eq!(server.token_requests(), 2);
 }
 
+#[tokio::test]
+async fn where_no_new_token_is_to_be_had_after_a_401_that_is_the_failure() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let server = StandIn::answering(move |seen| match seen.is_token_request() {
+        true if count.fetch_add(1, Ordering::SeqCst) == 0 => Canned::token(TOKEN),
+        true => Canned::aadsts(401, "invalid_client", 7_000_222),
+        false => error(401, "InvalidAuthenticationToken"),
+    });
+    let failure = ask(&gate(&server), &incidents()).await.unwrap_err();
+    assert_eq!(failure.reason, Reason::CredentialsInvalid);
+    assert_eq!((asked(&server).len(), server.token_requests()), (1, 2));
+}
+
+#[tokio::test]
+async fn the_id_of_azure_resource_manager_is_told() {
+    let server = server(|_| Canned::text(200, "{}").with("x-ms-request-id", "arm\u{9}id"));
+    let reply = ask(&gate(&server), &Call::get(Operation::Subscription, "/subscriptions/x")).await.unwrap();
+    assert_eq!(reply.request_id.as_deref(), Some("arm id"));
+}
+
+/// Everything that any library writes into the log, down to the finest level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_a_line_a_request_and_no_secret() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .finish();
+    let server = server(|seen| match seen.header("authorization") {
+        Some(value) if value.ends_with(".0") => error(401, "pl4nted"),
+        _ => Canned::text(200, "{\"pl4nted\":1}").with("request-id", "abc"),
+    });
+    {
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let who = secret("1");
+        let gate = gate(&server);
+        let session = gate.session(&who, tenant(), Cloud::Public, now());
+        assert_eq!(session.ask(&incidents()).await.unwrap().status, 200);
+    }
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let own: Vec<_> = text.lines().filter(|line| line.contains("threat_protection_operator")).collect();
+    assert_eq!(own.len(), 4, "{own:?}");
+    assert!(own[3].contains("operation=\"security/incidents\"") && own[3].contains("request_id=\"abc\""), "{own:?}");
+    assert!(text.lines().count() > own.len(), "the libraries were listened to");
+    assert_silent(&text);
+}
+
 #[rstest]
 #[case("InvalidAuthenticationTokenTenant")]
 #[case("InvalidLicense")]
