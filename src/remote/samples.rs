@@ -33,7 +33,10 @@ pub(super) fn ok(body: &Value) -> Reply {
 }
 
 pub(super) fn throttled(seconds: Option<i64>) -> Reply {
-    Reply { retry_after: seconds.map(SignedDuration::from_secs), ..reply(429, r#"{"error":{"code":"TooManyRequests"}}"#) }
+    Reply {
+        retry_after: seconds.map(SignedDuration::from_secs),
+        ..reply(429, r#"{"error":{"code":"TooManyRequests"}}"#)
+    }
 }
 
 pub(super) fn now() -> Timestamp {
@@ -94,7 +97,12 @@ pub(super) fn assert_told(operation: Operation, unread: &Unread) {
     };
     assert!(text.contains(operation.name()), "{text}");
     for shown in [text.as_str(), id.unwrap_or_default()] {
-        assert!(!shown.chars().any(|c| c.is_control() || ('\u{200b}'..='\u{202e}').contains(&c)), "{shown:?}");
+        assert!(
+            !shown.chars().any(|c| c.is_control()
+                || ('\u{200b}'..='\u{200f}').contains(&c)
+                || ('\u{202a}'..='\u{202e}').contains(&c)),
+            "{shown:?}"
+        );
         assert!(shown.chars().count() < 1_200, "{shown}");
     }
     if matches!(unread, Unread::Ambiguous(_)) {
@@ -225,7 +233,8 @@ pub(super) fn assert_robust<T>(
     bodies: &[Value],
     read: impl Fn(&Reply, Context<'_>) -> Result<T, Unread>,
 ) {
-    let refusal = serde_json::json!({ "error": { "code": "Forbidden", "message": NASTY, "innerError": { "code": NASTY } } });
+    let refusal =
+        serde_json::json!({ "error": { "code": "Forbidden", "message": NASTY, "innerError": { "code": NASTY } } });
     let bodies: Vec<Value> = bodies.iter().cloned().chain([refusal]).collect();
     let knowledge = [unknown(), holding(&[]), holding_all()];
     for (index, body) in mutations(&bodies, 1_200).into_iter().enumerate() {

@@ -21,17 +21,52 @@ fn verdict(operation: Operation, status: u16, body: &str) -> Verdict {
 #[rstest]
 #[case::not_onboarded(Operation::IdentityHealth, 403, NO_MDI, Meaning::NotOnboarded)]
 #[case::table(Operation::Hunting, 400, NO_TABLE, Meaning::TableAbsent)]
-#[case::licence(Operation::Hunting, 403, r#"{"error":{"code":"Forbidden","message":"The tenant is not licensed for this"}}"#, Meaning::NotLicensed)]
-#[case::disabled(Operation::Incidents, 403, r#"{"error":{"code":"DisabledFeature","message":"Tenant feature isn't enabled","target":"t"}}"#, Meaning::Disabled)]
+#[case::licence(
+    Operation::Hunting,
+    403,
+    r#"{"error":{"code":"Forbidden","message":"The tenant is not licensed for this"}}"#,
+    Meaning::NotLicensed
+)]
+#[case::disabled(
+    Operation::Incidents,
+    403,
+    r#"{"error":{"code":"DisabledFeature","message":"Tenant feature isn't enabled","target":"t"}}"#,
+    Meaning::Disabled
+)]
 #[case::no_premium(Operation::EligibleAssignments, 400, r#"{"error":{"code":"AadPremiumLicenseRequired","message":"The tenant needs to have Microsoft Entra ID P2 license."}}"#, Meaning::NoPremium)]
-#[case::nested_code(Operation::EligibleAssignments, 400, r#"{"error":{"code":"BadRequest","message":"x","innererror":{"code":"aadpremiumlicenserequired"}}}"#, Meaning::NoPremium)]
-#[case::foreign(Operation::SecuritySettings, 401, r#"{"error":{"code":"InvalidAuthenticationTokenTenant","message":"The access token is from the wrong issuer"}}"#, Meaning::ForeignSubscription)]
-#[case::consent(Operation::PutConnector, 401, r#"{"error":{"code":"InvalidLicense","message":"Missing consent"}}"#, Meaning::NeedsPerson)]
-#[case::in_details(Operation::PutConnector, 401, r#"{"error":{"code":"Unauthorized","details":[{"code":"InvalidLicense","message":"License is invalid"}]}}"#, Meaning::NeedsPerson)]
+#[case::nested_code(
+    Operation::EligibleAssignments,
+    400,
+    r#"{"error":{"code":"BadRequest","message":"x","innererror":{"code":"aadpremiumlicenserequired"}}}"#,
+    Meaning::NoPremium
+)]
+#[case::foreign(
+    Operation::SecuritySettings,
+    401,
+    r#"{"error":{"code":"InvalidAuthenticationTokenTenant","message":"The access token is from the wrong issuer"}}"#,
+    Meaning::ForeignSubscription
+)]
+#[case::consent(
+    Operation::PutConnector,
+    401,
+    r#"{"error":{"code":"InvalidLicense","message":"Missing consent"}}"#,
+    Meaning::NeedsPerson
+)]
+#[case::in_details(
+    Operation::PutConnector,
+    401,
+    r#"{"error":{"code":"Unauthorized","details":[{"code":"InvalidLicense","message":"License is invalid"}]}}"#,
+    Meaning::NeedsPerson
+)]
 #[case::conflict(Operation::PutConnector, 409, "", Meaning::Conflict)]
 #[case::precondition(Operation::PutConnector, 412, "", Meaning::Conflict)]
 #[case::setting_conflict(Operation::PutSecuritySetting, 409, "{}", Meaning::Conflict)]
-#[case::not_there(Operation::Subscription, 404, r#"{"error":{"code":"SubscriptionNotFound","message":"x"}}"#, Meaning::NotThere)]
+#[case::not_there(
+    Operation::Subscription,
+    404,
+    r#"{"error":{"code":"SubscriptionNotFound","message":"x"}}"#,
+    Meaning::NotThere
+)]
 #[case::not_there_as_a_page(Operation::IntuneConnector, 404, "<html/>", Meaning::NotThere)]
 fn a_documented_answer_says_what_the_table_has(
     #[case] operation: Operation,
@@ -146,7 +181,8 @@ fn trouble_has_a_class_a_reason_and_a_request_id(
 
 #[test]
 fn what_only_a_person_can_do_is_told_so() {
-    let verdict = verdict(Operation::PutConnector, 401, r#"{"error":{"code":"InvalidLicense","message":"License is invalid"}}"#);
+    let verdict =
+        verdict(Operation::PutConnector, 401, r#"{"error":{"code":"InvalidLicense","message":"License is invalid"}}"#);
     let Some(Unread::Failed(failure)) = verdict.into_unread() else { panic!() };
     assert_eq!(failure.class, ErrorClass::Permission);
     assert!(failure.message.contains("a person sets it in the portal"), "{}", failure.message);

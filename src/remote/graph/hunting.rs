@@ -72,7 +72,9 @@ pub fn read(answers: &[Result<Reply, Failure>], context: Context<'_>) -> Hunting
     let said = |index: usize, table: &str, is_schema: bool| match answers.get(index) {
         Some(Ok(reply)) => said(reply, context, table, is_schema),
         Some(Err(failure)) => Said::Unread(Unread::Failed(failure.clone())),
-        None => Said::Unread(Unread::Ambiguous(format!("Microsoft Graph was not asked security/runHuntingQuery for the table {table}: either the batch was too small, or its answers are of another one"))),
+        None => Said::Unread(Unread::Ambiguous(format!(
+            "Microsoft Graph was not asked security/runHuntingQuery for the table {table}: either the batch was too small, or its answers are of another one"
+        ))),
     };
     let alerts = said(0, ALERTS, true);
     let tables: Vec<(Service, Said)> = TABLES
@@ -185,3 +187,6 @@ fn newest(reply: &Reply) -> Result<Option<Timestamp>, Unread> {
             .ok_or_else(|| misshapen(OPERATION, reply, "the time of the newest row cannot be read")),
     }
 }
+
+#[cfg(test)]
+mod tests;
