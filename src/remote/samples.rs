@@ -97,7 +97,12 @@ pub(super) fn assert_told(operation: Operation, unread: &Unread) {
     };
     assert!(text.contains(operation.name()), "{text}");
     for shown in [text.as_str(), id.unwrap_or_default()] {
-        assert!(!shown.chars().any(|c| c.is_control() || ('\u{200b}'..='\u{202e}').contains(&c)), "{shown:?}");
+        assert!(
+            !shown.chars().any(|c| c.is_control()
+                || ('\u{200b}'..='\u{200f}').contains(&c)
+                || ('\u{202a}'..='\u{202e}').contains(&c)),
+            "{shown:?}"
+        );
         assert!(shown.chars().count() < 1_200, "{shown}");
     }
     if matches!(unread, Unread::Ambiguous(_)) {

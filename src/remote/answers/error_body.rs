@@ -18,7 +18,7 @@ pub struct ErrorBody {
     codes: Vec<String>,
     /// Every message, as it stands there, the outermost first.
     messages: Vec<String>,
-    /// Whether the message is the body itself, which is not JSON.
+    /// Whether the message is the body itself, which is no JSON object.
     is_bare: bool,
 }
 
@@ -29,7 +29,10 @@ pub fn error_body(body: &[u8]) -> ErrorBody {
     let mut error = ErrorBody::default();
     match serde_json::from_slice(body) {
         Ok(Value::Object(fields)) => error.take(&fields, DEPTH),
-        Ok(Value::String(text)) => error.messages.push(text),
+        Ok(Value::String(text)) => {
+            error.messages.push(text);
+            error.is_bare = true;
+        }
         Ok(_) => {}
         Err(_) => {
             // A page of a proxy says nothing about the API.

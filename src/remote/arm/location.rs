@@ -157,3 +157,6 @@ const fn is_quote(byte: u8) -> bool {
 const fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
+
+#[cfg(test)]
+mod tests;

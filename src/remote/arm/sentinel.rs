@@ -176,3 +176,6 @@ fn taken(fields: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
         _ => Map::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

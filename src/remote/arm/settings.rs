@@ -114,3 +114,89 @@ fn one(subscription: SubscriptionId, setting: Setting) -> String {
 fn enabled(entry: &Value) -> Option<bool> {
     truth(of(of(entry, "properties")?, "enabled"))
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::remote::samples::{assert_troubles, blindly, failure, ok, reply, sentence};
+    use crate::tenant::Permission;
+
+    const ROOT: &str = "/subscriptions/20ff7fc3-e762-44dd-bd96-b71116dcdc23/providers/Microsoft.Security/settings";
+
+    fn subscription() -> SubscriptionId {
+        "20ff7fc3-e762-44dd-bd96-b71116dcdc23".parse().unwrap()
+    }
+
+    fn shown(name: &str, is_enabled: bool) -> Value {
+        json!({ "id": format!("{ROOT}/{name}"), "name": name, "kind": "DataExportSettings",
+            "type": "Microsoft.Security/settings", "properties": { "enabled": is_enabled } })
+    }
+
+    #[test]
+    fn the_calls_are_as_documented() {
+        assert_eq!(list(subscription()).path, format!("{ROOT}?api-version=2022-05-01"));
+        assert_eq!(get(subscription(), Setting::CloudApps).path, format!("{ROOT}/MCAS?api-version=2022-05-01"));
+        let put = put(subscription(), Setting::Endpoint, false);
+        assert_eq!((put.method.as_str(), put.path), ("PUT", format!("{ROOT}/WDATP?api-version=2022-05-01")));
+        assert_eq!(put.body.unwrap(), json!({ "kind": "DataExportSettings", "properties": { "enabled": false } }));
+        assert_eq!(put.operation, Operation::PutSecuritySetting);
+        assert_eq!(Setting::of(IntegrationType::DefenderForCloudEndpoint), Some(Setting::Endpoint));
+        assert_eq!(Setting::of(IntegrationType::DefenderForCloudCloudApps), Some(Setting::CloudApps));
+        assert_eq!(Setting::of(IntegrationType::SentinelIncidents), None);
+    }
+
+    #[test]
+    fn the_documented_list_is_read() {
+        let body = json!({ "value": [
+            shown("mcas", true), shown("WDATP", false), shown("WDATP_VNEXT", true),
+            { "name": "Sentinel", "kind": "AlertSyncSettings", "properties": { "enabled": "True" } }
+        ]});
+        let settings = Page::list(vec![blindly(|context| read_list(&ok(&body), context)).unwrap()]);
+        assert_eq!((settings.items.len(), settings.is_complete), (4, true));
+        assert_eq!(is_enabled(&settings, Setting::CloudApps), Ok(true));
+        assert_eq!(is_enabled(&settings, Setting::Endpoint), Ok(false));
+    }
+
+    #[test]
+    fn a_setting_that_is_not_in_the_list_is_open() {
+        let empty = blindly(|context| read_list(&ok(&json!({ "value": [] })), context)).unwrap();
+        let missing = sentence(is_enabled(&Page::list(vec![empty]), Setting::Endpoint));
+        assert!(missing.contains("without WDATP") && missing.contains("either"), "{missing}");
+        let odd = json!({ "value": [{ "name": "WDATP", "properties": null }], "nextLink": "https://x" });
+        let odd = blindly(|context| read_list(&ok(&odd), context)).unwrap();
+        assert_eq!((odd.skipped, odd.next.as_deref()), (1, Some("https://x")));
+    }
+
+    #[rstest]
+    #[case::on(json!({ "properties": { "enabled": true } }), true)]
+    #[case::off(json!({ "kind": "Renamed", "properties": { "enabled": false, "later": 1 } }), false)]
+    #[case::text(json!({ "properties": { "Enabled": "true" } }), true)]
+    fn one_setting_is_read(#[case] body: Value, #[case] is_on: bool) {
+        for operation in [Operation::SecuritySettings, Operation::PutSecuritySetting] {
+            assert_eq!(blindly(|context| read(operation, &ok(&body), context)), Ok(is_on));
+        }
+    }
+
+    #[rstest]
+    #[case::null(json!({ "properties": { "enabled": null } }))]
+    #[case::words(json!({ "properties": { "enabled": "maybe" } }))]
+    #[case::number(json!({ "properties": { "enabled": 1 } }))]
+    fn another_shape_is_no_answer(#[case] body: Value) {
+        let read = blindly(|context| read(Operation::SecuritySettings, &ok(&body), context));
+        assert_eq!(failure(read).class.name(), "protocol");
+    }
+
+    #[test]
+    fn trouble_is_told() {
+        assert_troubles(Operation::SecuritySettings, read_list);
+        for operation in [Operation::SecuritySettings, Operation::PutSecuritySetting] {
+            assert_troubles(operation, |reply, context| read(operation, reply, context));
+        }
+        let refused = blindly(|context| read(Operation::PutSecuritySetting, &reply(403, ""), context));
+        assert_eq!(refused, Err(Unread::NotPermitted(Permission::SecurityAdmin)));
+        let wrong = failure(blindly(|context| read(Operation::PutSecuritySetting, &reply(400, ""), context)));
+        assert_eq!(wrong.reason, crate::api::Reason::ProviderRejected);
+    }
+}

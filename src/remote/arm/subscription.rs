@@ -60,3 +60,88 @@ fn tenants(text: &str) -> BTreeSet<TenantId> {
         .filter_map(|part| part.to_ascii_lowercase().parse().ok())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::remote::samples::{assert_told, assert_troubles, blindly, failure, ok, reply, sentence};
+    use crate::tenant::Permission;
+
+    const OURS: &str = "4a4d599f-e69d-4cd8-a9e1-9882ea340fb5";
+    const THEIRS: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+
+    fn refusal(message: &str, header: Option<&str>) -> Reply {
+        let body = json!({ "error": { "code": "InvalidAuthenticationTokenTenant", "message": message } });
+        Reply { www_authenticate: header.map(str::to_owned), ..reply(401, body.to_string()) }
+    }
+
+    fn message() -> String {
+        format!(
+            "The access token is from the wrong issuer 'https://sts.windows.net/{OURS}/'. It must match the tenant 'https://sts.windows.net/{THEIRS}/' associated with this subscription. Please use the authority (URL) 'https://login.windows.net/{THEIRS}' to get the token."
+        )
+    }
+
+    fn header(tenant: &str) -> String {
+        format!(
+            "Bearer authorization_uri=\"https://login.windows.net/{tenant}\", error=\"invalid_token\", error_description=\"The access token is from the wrong issuer. It must match the tenant associated with this subscription.\""
+        )
+    }
+
+    #[test]
+    fn a_documented_answer_is_read() {
+        let subscription = "20FF7FC3-E762-44DD-BD96-B71116DCDC23".parse().unwrap();
+        assert_eq!(
+            call(subscription).path,
+            "/subscriptions/20ff7fc3-e762-44dd-bd96-b71116dcdc23?api-version=2022-12-01"
+        );
+        let body = json!({ "id": "/subscriptions/20ff", "subscriptionId": "20ff", "tenantId": THEIRS.to_uppercase(),
+            "displayName": "d", "state": "Enabled", "managedByTenants": [{ "tenantId": OURS }] });
+        assert_eq!(blindly(|context| read(&ok(&body), context)), Ok(THEIRS.parse().unwrap()));
+    }
+
+    #[rstest]
+    #[case::both(message(), Some(header(THEIRS)), true)]
+    #[case::header("x".to_owned(), Some(header(THEIRS)), true)]
+    #[case::capitals("x".to_owned(), Some(header(THEIRS).replace("authorization_uri", "Authorization_URI")), true)]
+    #[case::message(message(), None, true)]
+    #[case::several(format!("It must match one of the tenants 'https://sts.windows.net/{THEIRS}/,https://sts.windows.net/{OURS}/'"), None, false)]
+    #[case::none("It must match the tenant".to_owned(), Some("Bearer".to_owned()), false)]
+    #[case::another_header("x".to_owned(), Some(format!("Bearer error=\"{THEIRS}\"")), false)]
+    fn a_refusal_names_the_owner(#[case] message: String, #[case] header: Option<String>, #[case] is_named: bool) {
+        let refusal = refusal(&message, header.as_deref());
+        let expected = is_named.then(|| THEIRS.parse::<TenantId>().unwrap());
+        assert_eq!(owner_in_refusal(&refusal), expected);
+        match blindly(|context| read(&refusal, context)) {
+            Ok(owner) => assert_eq!(Some(owner), expected),
+            Err(unread) => {
+                assert_eq!(expected, None);
+                assert_told(OPERATION, &unread);
+                assert_eq!(failure::<()>(Err(unread)).reason, crate::api::Reason::TenantMismatch);
+            }
+        }
+    }
+
+    #[test]
+    fn another_401_names_nobody() {
+        let plain = Reply { www_authenticate: Some(header(THEIRS)), ..reply(401, "") };
+        assert_eq!(failure(blindly(|context| read(&plain, context))).class.name(), "auth");
+    }
+
+    #[test]
+    fn trouble_is_told() {
+        assert_troubles(OPERATION, read);
+        let refused = reply(
+            403,
+            r#"{"error":{"code":"AuthorizationFailed","message":"The client does not have authorization"}}"#,
+        );
+        assert_eq!(blindly(|context| read(&refused, context)), Err(Unread::NotPermitted(Permission::SecurityReader)));
+        let gone = reply(
+            404,
+            r#"{"error":{"code":"SubscriptionNotFound","message":"The subscription 'x' could not be found."}}"#,
+        );
+        assert!(sentence(blindly(|context| read(&gone, context))).contains("may not see it"));
+    }
+}

@@ -131,3 +131,6 @@ fn missing(index: usize, reply: &Reply) -> Failure {
         request_id: reply.request_id.as_deref().map(clean),
     }
 }
+
+#[cfg(test)]
+mod tests;

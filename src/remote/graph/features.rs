@@ -39,3 +39,66 @@ pub fn read(operation: Operation, reply: &Reply, context: Context<'_>) -> Result
         Verdict::Says { otherwise, .. } | Verdict::Unread(otherwise) => Err(otherwise),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::remote::samples::{assert_troubles, blindly, context, holding, holding_all, ok, reply};
+    use crate::tenant::Permission;
+
+    #[test]
+    fn the_calls_use_documented_options_only() {
+        let paths = [incidents().path, alerts().path, identity().path];
+        assert_eq!(
+            paths,
+            ["/security/incidents?$top=1", "/security/alerts_v2?$top=1", "/security/identities/healthIssues?$top=1"]
+        );
+    }
+
+    #[rstest]
+    #[case::one(json!({ "value": [{"id": "2972395", "status": "Active"}], "@odata.nextLink": "https://x" }))]
+    #[case::none(json!({ "value": [] }))]
+    #[case::unknown_fields(json!({ "value": [{"later": null}, null], "more": 1 }))]
+    fn a_list_answers(
+        #[case] body: serde_json::Value,
+        #[values(Operation::Incidents, Operation::Alerts, Operation::IdentityHealth)] operation: Operation,
+    ) {
+        assert_eq!(blindly(|context| read(operation, &ok(&body), context)), Ok(Answer::Answers));
+    }
+
+    #[test]
+    fn a_refusal_says_absent_only_where_the_permission_is_held() {
+        let refused = reply(403, "");
+        assert_eq!(read(Operation::Incidents, &refused, context(&holding_all())), Ok(Answer::Refuses));
+        assert_eq!(
+            read(Operation::Incidents, &refused, context(&holding(&[]))),
+            Err(Unread::NotPermitted(Permission::SecurityIncidents))
+        );
+        assert_eq!(
+            read(Operation::Alerts, &refused, context(&holding(&["45cc0394-e837-488b-a098-1918f48d186c"]))),
+            Err(Unread::NotPermitted(Permission::SecurityAlerts)),
+            "another permission is held"
+        );
+        let open = blindly(|context| read(Operation::Incidents, &refused, context));
+        assert!(matches!(open, Err(Unread::Ambiguous(_))), "{open:?}");
+        let identity = read(Operation::IdentityHealth, &refused, context(&holding_all()));
+        assert!(matches!(identity, Err(Unread::Ambiguous(_))), "Defender for Identity says it in words: {identity:?}");
+    }
+
+    #[test]
+    fn identity_that_is_not_onboarded_refuses() {
+        let body = json!({ "error": { "code": "Forbidden", "message": "Tenant is not onboarded to Microsoft Defender for Identity" } });
+        let answer = reply(403, body.to_string());
+        assert_eq!(blindly(|context| read(Operation::IdentityHealth, &answer, context)), Ok(Answer::Refuses));
+    }
+
+    #[test]
+    fn trouble_is_told() {
+        for operation in [Operation::Incidents, Operation::Alerts, Operation::IdentityHealth] {
+            assert_troubles(operation, |reply, context| read(operation, reply, context));
+        }
+    }
+}

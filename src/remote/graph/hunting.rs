@@ -187,3 +187,6 @@ fn newest(reply: &Reply) -> Result<Option<Timestamp>, Unread> {
             .ok_or_else(|| misshapen(OPERATION, reply, "the time of the newest row cannot be read")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,3 +45,68 @@ fn default_domain(entry: &Value) -> Option<String> {
     let default = domains.iter().find(|domain| truth(of(domain, "isDefault")) == Some(true))?;
     cleaned(of(default, "name"))
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::remote::samples::{TENANT, assert_troubles, blindly, failure, ok, reply};
+
+    fn of_entry(entry: &Value) -> Result<Organization, Unread> {
+        blindly(|context| read(&ok(&json!({ "value": [entry] })), context))
+    }
+
+    #[test]
+    fn the_call_asks_for_what_is_used() {
+        assert_eq!(call().path, "/organization?$select=id,displayName,countryLetterCode,tenantType,verifiedDomains");
+    }
+
+    #[test]
+    fn a_documented_answer_is_read() {
+        let entry = json!({
+            "id": TENANT, "displayName": "Contoso", "countryLetterCode": "NL", "tenantType": "AAD", "later": {},
+            "verifiedDomains": [
+                {"name": "contoso.onmicrosoft.com", "isDefault": false, "isInitial": true, "type": "Managed"},
+                {"name": "contoso.com", "isDefault": true, "isInitial": false, "type": "Managed"}
+            ]
+        });
+        let expected = Organization {
+            id: TENANT.parse().unwrap(),
+            display_name: Some("Contoso".to_owned()),
+            default_domain: Some("contoso.com".to_owned()),
+            country_code: Some("NL".to_owned()),
+        };
+        assert_eq!(of_entry(&entry), Ok(expected.clone()));
+        let mut upper = entry;
+        upper["id"] = json!("8D3F2F3E-5A53-4C8E-9C3E-0D6F3A1C7B11");
+        assert_eq!(of_entry(&upper), Ok(expected), "a UUID means the same in upper case");
+    }
+
+    #[test]
+    fn nulls_stand_for_a_missing_permission() {
+        let bare = json!({ "id": TENANT, "displayName": null, "countryLetterCode": null, "verifiedDomains": null });
+        let read = of_entry(&bare).unwrap();
+        assert_eq!((read.display_name, read.default_domain, read.country_code), (None, None, None));
+        let nothing = json!({ "id": null, "displayName": null, "verifiedDomains": [] });
+        assert_eq!(of_entry(&nothing), Err(Unread::NotPermitted(Permission::Organization)));
+    }
+
+    #[rstest]
+    #[case::no_entry(r#"{"value":[]}"#)]
+    #[case::no_list(r#"{"value":null}"#)]
+    #[case::no_uuid(r#"{"value":[{"id":"contoso"}]}"#)]
+    fn another_shape_is_no_answer(#[case] body: &str) {
+        let failure = failure(blindly(|context| read(&reply(200, body), context)));
+        assert_eq!(failure.class.name(), "protocol");
+        assert!(!failure.message.contains("contoso"), "{failure}");
+    }
+
+    #[test]
+    fn trouble_is_told() {
+        assert_troubles(OPERATION, read);
+        let refused = blindly(|context| read(&reply(403, ""), context));
+        assert_eq!(refused, Err(Unread::NotPermitted(Permission::Organization)));
+    }
+}

@@ -150,3 +150,6 @@ fn holder(assignment: &Assignment, members: &BTreeMap<String, Reading<u32>>) -> 
     };
     Holder { principal, scope: assignment.scope.clone() }
 }
+
+#[cfg(test)]
+mod tests;
