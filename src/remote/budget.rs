@@ -3,7 +3,7 @@
 //!
 //! Our own limit is 30 requests at once and 30 a minute for each tenant and application, because the narrowest limits
 //! of what is asked are 45 hunting queries and 50 requests for incidents a minute and tenant, all applications together
-//! (Microsoft, *Microsoft Graph service-specific throttling limits*, 2025; *Use the Microsoft Graph security API*,
+//! (Microsoft, *Microsoft Graph service-specific throttling limits*, 2024; *List incidents API in Microsoft Defender XDR*,
 //! 2025): a full observation fits into the burst three times, and a third of the limits stays for the tenant's other
 //! applications.
 

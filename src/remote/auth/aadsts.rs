@@ -1,9 +1,10 @@
 //! What Microsoft Entra's error codes mean: one table. Pure.
 //!
-//! Sources: Microsoft, *Microsoft Entra authentication and authorization error codes* (2024); for 700024 and the codes of
-//! federated credentials also Azure, *Azure AD Workload Identity: Troubleshooting* (2025) and Microsoft, *Workload
-//! identity error codes* (2025). Microsoft says of the codes that they may change: a code that is not in the table is
-//! therefore judged by the `error` of OAuth 2.0 (RFC 6749, section 5.2), which stays.
+//! Sources: Microsoft, *Microsoft Entra authentication and authorization error codes* (2024). For federated credentials
+//! also Azure, *Azure AD Workload Identity: Troubleshooting* (2025) and Microsoft, *Troubleshoot an Azure Resource Manager
+//! workload identity service connection* (March 2026); of 700212 and 7002131 only Microsoft Entra's own text is known.
+//! Microsoft says of the codes that they may change: a code that is not in the table is therefore judged by the `error`
+//! of OAuth 2.0 (RFC 6749, section 5.2), which stays.
 
 use crate::api::Reason;
 
@@ -64,6 +65,8 @@ const OTHER_CLOUD: Verdict = Verdict::Person(Reason::UnsupportedCloud);
 const FEDERATED: &str = "Compare issuer, subject (system:serviceaccount:<namespace>:<name>) and audience (api://AzureADTokenExchange) of the application's federated credential with the cluster and the ServiceAccount, to the last character.";
 const NEW_TOKEN: &str =
     "Check the clocks of the cluster's nodes; the operator takes a new token of the ServiceAccount with the next try.";
+const FEDERATION_POLICY: &str =
+    "Let an administrator of the tenant allow the cluster's issuer for federated credentials, or use a client secret.";
 const CONSENT: &str =
     "Let an administrator of the tenant grant admin consent to the application, then request a reconcile.";
 const CONDITIONAL: &str = "Let an administrator of the tenant look up the request in the sign-in logs, and exempt the application from the policy or allow the operator's address.";
@@ -134,6 +137,7 @@ pub(super) const TABLE: &[Row] = &[
     ),
     // The token of a ServiceAccount.
     told(70_021, INVALID, "No federated credential of the application matches the ServiceAccount's token", FEDERATED),
+    told(70_025, INVALID, "The application has no federated credential", FEDERATED),
     told(
         700_211,
         INVALID,
@@ -174,6 +178,8 @@ pub(super) const TABLE: &[Row] = &[
     told(50_027, INVALID, "The ServiceAccount's token is not valid", FEDERATED),
     told(700_024, INVALID, "The ServiceAccount's token is not valid at this time", NEW_TOKEN),
     told(500_133, INVALID, "The ServiceAccount's token is not valid at this time", NEW_TOKEN),
+    told(700_223, DENIED, "The tenant does not allow federated credentials, or only some", FEDERATION_POLICY),
+    told(700_238, DENIED, "The tenant does not allow federated credentials of this issuer", FEDERATION_POLICY),
     told(
         90_061,
         Verdict::Transient,

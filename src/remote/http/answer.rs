@@ -41,7 +41,7 @@ pub struct Answer {
     /// `WWW-Authenticate`, cleaned.
     pub www_authenticate: Option<String>,
     /// `x-ms-throttle-limit-percentage`: the used share of a limit, 0.8 to 1.8, sent from 0.8 on only (Microsoft,
-    /// *Microsoft Graph throttling guidance*, 2025).
+    /// *Microsoft Graph service-specific throttling limits*, 2024).
     pub used_share: Option<f64>,
     /// Whether it carries `x-simulator`: no service of Microsoft sends it.
     pub is_simulated: bool,
