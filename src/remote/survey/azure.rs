@@ -213,13 +213,12 @@ impl Azure<'_, '_> {
     ) {
         let owner = self.owner(subscription).await;
         let owner = self.round.reading(owner);
-        if !settings.contains_key(&subscription) {
-            let listed = self.settings(subscription).await;
-            settings.insert(subscription, listed);
-        }
-        if let Some(listed) = settings.get(&subscription) {
-            self.set_settings(names, (listed, &owner), seen);
-        }
+        let listed = match settings.remove(&subscription) {
+            Some(listed) => listed,
+            None => self.settings(subscription).await,
+        };
+        self.set_settings(names, (&listed, &owner), seen);
+        settings.insert(subscription, listed);
     }
 
     fn set_settings(
