@@ -62,8 +62,8 @@ async fn secret(client: &Client, namespace: &str, (name, key): (&str, &str)) -> 
         }
         Err(error) => return Err(unread("Secret", name, namespace, (&error, "secrets, verb get"))),
     };
-    let version =
-        format!("secret/{}/{}/{key}", found.uid().unwrap_or_default(), found.resource_version().unwrap_or_default());
+    let origin = format!("secret/{}/{key}", found.uid().unwrap_or_default());
+    let version = found.resource_version().unwrap_or_default();
     let Some(value) = found.data.unwrap_or_default().remove(key) else {
         return Err(missing(format!(
             "Secret {name} in namespace {namespace} has no key {key}: add it, or correct spec.credentials.clientSecret.secretRef.key"
