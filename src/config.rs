@@ -5,7 +5,7 @@
 //! a rotation the operator is restarted. Paths are relative to the directory of the file.
 //!
 //! ```yaml
-//! tenancy:                          # required; [] lets nobody manage anything
+//! tenancy:                          # required; [] lets a resource manage only what its own credentials prove
 //!   - namespace: security
 //!     tenantIds: ["8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11"]     # or ["*"]: any tenant
 //!     allowDeprovision: true        # default false
@@ -21,6 +21,17 @@
 //!   clusterId: my-cluster           # default: uid of the namespace kube-system
 //!   requestTimeoutSeconds: 30
 //!   maximumPollingSeconds: 3600
+//! microsoft:                        # optional; resources bring their own credentials
+//!   hosts:                          # only for a proxy or the simulator: instead of Microsoft's hosts, by cloud
+//!     Public: { login: https://localhost:8443, graph: https://localhost:8443/v1.0, arm: https://localhost:8443 }
+//!   caFile: /etc/operator/ca.pem    # trusted instead of the system's certificate authorities
+//!   requestTimeoutSeconds: 60
+//!   workloadIdentity:               # the operator's own federated identity, and who may use it for which tenant
+//!     tokenFile: /var/run/secrets/azure/tokens/azure-identity-token
+//!     allow:
+//!       - namespace: security
+//!         clientId: 4f0c2a51-9b7e-4d53-8a6f-2c1e5d7b9a30
+//!         tenantId: 8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11
 //! timing:
 //!   claimGraceSeconds: 3600
 //!   resyncMinimumSeconds: 300
@@ -48,11 +59,14 @@ use std::time::Duration;
 use crate::plan::ownership::Tenancy;
 use crate::plan::situation::Capabilities;
 use crate::remote::broker::{BrokerAuth, BrokerSettings, OperatorIdentity};
+use crate::remote::credentials::OwnIdentity;
+use crate::remote::hosts::Hosts;
 use crate::remote::http::Url;
 
 mod broker;
 mod check;
 mod file;
+mod microsoft;
 mod problems;
 
 #[cfg(test)]
@@ -65,6 +79,8 @@ pub struct Config {
     pub tenancy: Tenancy,
     /// The service broker, where there is one.
     pub broker: Option<BrokerConfig>,
+    /// Microsoft's own APIs.
+    pub microsoft: MicrosoftConfig,
     /// What is configured, as plans see it.
     pub capabilities: Capabilities,
     /// How many resources are reconciled at once.
@@ -73,6 +89,19 @@ pub struct Config {
     pub watch_namespace: Option<String>,
     /// Where the probes listen.
     pub probes: SocketAddr,
+}
+
+/// Microsoft's own APIs: where they are, and the operator's own identity there.
+#[derive(Clone, Debug)]
+pub struct MicrosoftConfig {
+    /// The hosts of every cloud.
+    pub hosts: Hosts,
+    /// Certificates (PEM) that are trusted instead of the system's.
+    pub ca_bundle: Option<Vec<u8>>,
+    /// Limit of one request.
+    pub request_timeout: Duration,
+    /// The operator's own federated identity, and who may use it.
+    pub own_identity: OwnIdentity,
 }
 
 /// The service broker, all files read.
@@ -182,4 +211,12 @@ fn without_values(message: &str) -> String {
     let Some((what, expectation)) = rest.rsplit_once(", expected ") else { return format!("{before}{MARK}value") };
     let kind = what.split_once(": ").and_then(|(_, value)| value.split(' ').next()).unwrap_or("value");
     format!("{before}a {kind} stands here, expected {expectation}")
+}
+
+/// Whether a text can name a namespace (RFC 1123).
+fn is_dns_label(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }

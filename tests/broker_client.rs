@@ -22,7 +22,7 @@ use threat_protection_operator::plan::observed::{Instance, Observed, Progress};
 use threat_protection_operator::plan::reading::Why;
 use threat_protection_operator::plan::step::{BrokerCall, BrokerRequest, Outcome};
 use threat_protection_operator::remote::broker::{Broker, BrokerAuth, BrokerHealth, BrokerSettings, OperatorIdentity};
-use threat_protection_operator::remote::{Caller, Execute, Observe, Order, Question};
+use threat_protection_operator::remote::{Caller, Order, Question};
 use threat_protection_operator::simulator::server::{Options, Running, start};
 use threat_protection_operator::tenant::{Cloud, Experience, IntegrationType, LinkState, Region, TenantId};
 

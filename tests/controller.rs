@@ -20,12 +20,14 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use threat_protection_operator::api::{CRD_NAME, FINALIZER, ThreatProtectionTenant};
 use threat_protection_operator::controller::{self, Settings};
+use threat_protection_operator::plan::microsoft::Microsoft;
 use threat_protection_operator::plan::observed::{Instance, InstanceParameters, Observed};
 use threat_protection_operator::plan::ownership::{Grants, Tenancy};
 use threat_protection_operator::plan::reading::Reading;
 use threat_protection_operator::plan::situation::Capabilities;
 use threat_protection_operator::plan::step::{BrokerCall, Outcome};
-use threat_protection_operator::remote::{Execute, Observe, Order, Question};
+use threat_protection_operator::remote::credentials::OwnIdentity;
+use threat_protection_operator::remote::{Act, Execute, Glance, Look, Observe};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -77,7 +79,11 @@ impl World {
 }
 
 impl Observe for World {
-    async fn observe(&self, _: &Question) -> Observed {
+    async fn glance(&self, _: &Glance, known: &Microsoft) -> Microsoft {
+        known.clone()
+    }
+
+    async fn observe(&self, _: &Look) -> Observed {
         self.looks.fetch_add(1, Ordering::SeqCst);
         let instance = self.instance.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Observed { instance: Reading::claimed(instance), is_retrievable: true, ..Observed::nothing() }
@@ -85,7 +91,8 @@ impl Observe for World {
 }
 
 impl Execute for World {
-    async fn execute(&self, order: &Order) -> Outcome {
+    async fn execute(&self, act: &Act) -> Outcome {
+        let Act::Broker(order) = act else { panic!("only a broker is configured: {act:?}") };
         let resources: Api<DynamicObject> = raw(&self.admin, &order.caller.namespace);
         let resource = resources.get(&order.caller.name).await;
         let seen = resource.ok().and_then(|resource| serde_json::to_value(resource).ok()).unwrap_or_default();
@@ -337,6 +344,7 @@ fn settings(namespace: &str) -> Result<Settings, Box<dyn Error>> {
     let tenants = BTreeMap::from([(TENANT.parse()?, true), (OTHER.parse()?, true)]);
     let seconds = SignedDuration::from_secs;
     Ok(Settings {
+        own_identity: OwnIdentity::default(),
         tenancy: Tenancy::new(BTreeMap::from([(namespace.to_owned(), Grants { any: None, tenants })])),
         capabilities: Capabilities {
             has_broker: true,

@@ -1,8 +1,9 @@
 //! The command line: one file a command.
 
-mod broker;
+pub mod check;
 pub mod crd;
 pub mod explain;
+mod outside;
 pub mod plan;
 pub mod run;
 pub mod simulate;
@@ -28,6 +29,8 @@ pub enum Command {
     Run(run::Args),
     /// Say what the operator would do about a resource, and do nothing.
     Plan(plan::Args),
+    /// Sign in as the operator would, and list which permissions are granted and which to grant.
+    Check(check::Args),
     /// Say what a reason of a condition means, and what to do about it.
     Explain(explain::Args),
     /// Print the custom resource definition as YAML.
@@ -45,6 +48,9 @@ pub enum CommandError {
     /// `plan` failed.
     #[error(transparent)]
     Plan(#[from] plan::PlanError),
+    /// `check` failed.
+    #[error(transparent)]
+    Check(#[from] check::CheckError),
     /// `explain` failed.
     #[error(transparent)]
     Explain(#[from] explain::ExplainError),
@@ -56,11 +62,12 @@ pub enum CommandError {
     Simulate(#[from] simulate::SimulateError),
 }
 
-/// Does what was asked. Only `plan` has exit codes of its own.
+/// Does what was asked. Only `plan` and `check` have exit codes of their own.
 pub async fn dispatch(arguments: Arguments) -> Result<ExitCode, CommandError> {
     match arguments.command {
         Command::Run(args) => run::run(args).await?,
         Command::Plan(args) => return Ok(plan::run(args, &mut stdout().lock()).await?.code().into()),
+        Command::Check(args) => return Ok(check::run(args, &mut stdout().lock()).await?.code().into()),
         Command::Explain(args) => explain::print(&args, &mut stdout().lock())?,
         Command::Crd => crd::print(&mut stdout().lock())?,
         Command::Simulate(args) => simulate::run(args).await?,

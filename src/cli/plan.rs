@@ -11,17 +11,17 @@ use std::path::{Path, PathBuf};
 use clap::{Args as ClapArgs, ValueEnum};
 use jiff::Timestamp;
 
-use crate::controller::{Declaration, ReconcileError, declaration, now, would_ask};
+use crate::controller::{Declaration, ReconcileError, declaration, now, would_ask, would_sign_in};
 use crate::plan::memory::Memory;
 use crate::plan::observed::Observed;
-use crate::plan::situation::{Permit, Situation};
+use crate::plan::situation::Situation;
 
 mod forecast;
 mod json;
 mod online;
-mod resource;
+pub(super) mod resource;
 mod schema;
-mod text;
+pub(super) mod text;
 mod world;
 
 #[cfg(test)]
@@ -62,6 +62,9 @@ pub struct Args {
         default_value = "/etc/threat-protection-operator/config.yaml"
     )]
     config: PathBuf,
+    /// Insist that Microsoft's APIs are the simulator's; without this they are refused when they are
+    #[arg(long, env = "TPO_ALLOW_SIMULATOR")]
+    allow_simulator: bool,
     /// The form of the output
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -132,12 +135,12 @@ impl From<ReconcileError> for PlanError {
 
 /// Plans, prints, and tells how it ended.
 pub async fn run(args: Args, output: &mut impl Write) -> Result<Exit, PlanError> {
-    let Args { name, file, world, namespace, config, output: form } = args;
+    let Args { name, file, world, namespace, config, allow_simulator, output: form } = args;
     if [&file, &world].into_iter().flatten().filter(|path| is_standard_input(path)).count() > 1 {
         return Err(PlanError::StandardInputTwice);
     }
     let resources = file.as_deref().map(read).transpose()?;
-    let place = online::Place { config: &config, namespace: namespace.as_deref() };
+    let place = online::Place { config: &config, namespace: namespace.as_deref(), allow_simulator };
     let forecasts = match (&resources, &world) {
         (Some(resources), Some(world)) => offline(resources, &read(world)?, place.namespace, now())?,
         (Some(resources), None) => online::of_file(&place, resource::manifests(resources)?).await?,
@@ -179,11 +182,8 @@ fn imagined(declared: Declaration, world: &World) -> Result<Forecast, PlanError>
     }
     let observed = match &desired {
         Ok(desired) => {
-            // Credentials of a resource prove its tenant by themselves; the broker needs the administrator's word.
-            let permitted =
-                if permit == Permit::NotAllowed { Permit::Granted { allow_deprovision: false } } else { permit };
-            let signs_in = desired.has_credentials && would_ask(desired, permitted, &subject);
-            if world.has_microsoft() && !desired.has_credentials {
+            let signs_in = would_sign_in(desired, permit, &subject);
+            if world.has_microsoft() && desired.credentials.is_none() {
                 notes.push("what the world says of microsoft does not count: spec.credentials is not set".to_owned());
             }
             world.observed(desired, would_ask(desired, permit, &subject), signs_in)?
@@ -197,7 +197,8 @@ fn imagined(declared: Declaration, world: &World) -> Result<Forecast, PlanError>
     Ok(Forecast::new(tenant, situation, notes))
 }
 
-fn read(path: &Path) -> Result<String, PlanError> {
+/// The text of a file; `-` is the standard input.
+pub(super) fn read(path: &Path) -> Result<String, PlanError> {
     let text = if is_standard_input(path) {
         let mut text = String::new();
         io::stdin().lock().read_to_string(&mut text).map(|_| text)

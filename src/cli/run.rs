@@ -9,13 +9,16 @@ use clap::Args as ClapArgs;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::broker;
+use super::outside;
 use crate::config::{BrokerConfig, Config, ConfigErrors};
 use crate::controller::{self, ClusterError, Settings};
+use crate::ops::metrics::{Budget, Metrics};
 use crate::ops::probes::{self, Heartbeat, Readiness};
 use crate::ops::shutdown;
 use crate::ops::telemetry::{self, DEFAULT_FILTER, LogFormat, TelemetryError};
 use crate::remote::broker::{Broker, BrokerHealth, BrokerSetupError};
+use crate::remote::http::ClientError;
+use crate::remote::outside::Outside;
 
 const SERVED: &str = "custom resource definition";
 const SYNCED: &str = "watch";
@@ -40,6 +43,9 @@ pub struct Args {
     /// What is logged, as directives of the tracing library.
     #[arg(long, value_name = "DIRECTIVES", env = "TPO_LOG_FILTER", default_value = DEFAULT_FILTER)]
     log_filter: String,
+    /// Insist that Microsoft's APIs are the simulator's; without this they are refused when they are.
+    #[arg(long, env = "TPO_ALLOW_SIMULATOR")]
+    allow_simulator: bool,
 }
 
 /// The operator cannot run.
@@ -71,6 +77,9 @@ pub enum RunError {
     /// The broker cannot be set up.
     #[error(transparent)]
     Broker(#[from] BrokerSetupError),
+    /// The way to Microsoft's APIs cannot be set up.
+    #[error("setting up the way to Microsoft's APIs (microsoft in the configuration)")]
+    Microsoft(#[from] ClientError),
 }
 
 /// Runs the operator.
@@ -87,28 +96,41 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let address = listener.local_addr().unwrap_or(config.probes);
     let server = tokio::spawn(probes::serve(listener, heartbeat.clone(), readiness.clone(), shutdown.clone()));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %address, "started");
-    let outcome = heartbeat.beat_while(operate(config, readiness, shutdown)).await;
+    let outcome = heartbeat.beat_while(operate(config, args.allow_simulator, readiness, shutdown)).await;
     server.abort();
     tracing::info!("ended");
     outcome
 }
 
-async fn operate(config: Config, readiness: Readiness, shutdown: CancellationToken) -> Result<(), RunError> {
+async fn operate(
+    config: Config,
+    allow_simulator: bool,
+    readiness: Readiness,
+    shutdown: CancellationToken,
+) -> Result<(), RunError> {
     let client = controller::connect().await?;
     if !controller::wait_until_served(&client, config.watch_namespace.as_deref(), &shutdown).await {
         return Ok(());
     }
     readiness.done(SERVED);
-    let Config { tenancy, broker, capabilities, concurrency, watch_namespace: namespace, probes: _ } = config;
-    let remote = broker::configured::<RunError>(broker, &client).await?;
-    let remote = Arc::new(remote);
-    readiness.show({
-        let remote = Arc::clone(&remote);
-        move || vec![format!("broker: {}", health(remote.as_ref().as_ref()))]
-    });
-    let settings = Settings { tenancy, capabilities, concurrency, namespace };
+    let Config { tenancy, broker, microsoft, capabilities, concurrency, watch_namespace: namespace, probes: _ } =
+        config;
+    let own_identity = microsoft.own_identity.clone();
+    let remote = Arc::new(outside::configured::<RunError>(broker, microsoft, allow_simulator, &client).await?);
+    show(&remote, &readiness);
+    let settings = Settings { tenancy, capabilities, own_identity, concurrency, namespace };
     controller::run(client, remote, settings, shutdown, move || readiness.done(SYNCED)).await;
     Ok(())
+}
+
+/// Shows the health of the outside world beside the probes.
+fn show(remote: &Arc<Outside>, readiness: &Readiness) {
+    let (of_broker, of_budget) = (Arc::clone(remote), Arc::clone(remote));
+    readiness.show(move || vec![format!("broker: {}", health(of_broker.broker()))]);
+    readiness.measure(Metrics::new(move || {
+        let budgets = of_budget.budgets(controller::now()).into_iter();
+        budgets.map(|(api, left)| Budget { api: api.name(), left: left.share, held_back: left.held_back }).collect()
+    }));
 }
 
 fn health(broker: Option<&Broker>) -> String {

@@ -22,7 +22,7 @@ pub(super) fn broker(file: Broker, directory: &Path, problems: &mut Problems) ->
         .map_err(|error| problems.add("broker.url", error.to_string(), "Write it as https://host/path"))
         .ok();
     let auth = sign_in(auth, directory, problems);
-    let ca_bundle = ca_file.and_then(|path| ca_bundle(&path, directory, problems));
+    let ca_bundle = ca_file.and_then(|path| problems.ca_bundle("broker.caFile", &path, directory));
     let offering = name("broker.offering", offering, problems).unwrap_or_else(|| DEFAULT_OFFERING.to_owned());
     let plan = name("broker.plan", plan, problems).unwrap_or_else(|| DEFAULT_PLAN.to_owned());
     let cluster_id = name("broker.clusterId", cluster_id, problems);
@@ -80,22 +80,6 @@ fn certificate(files: &ClientCertificate, directory: &Path, problems: &mut Probl
         problems.add("broker.auth.clientCertificate", error.to_string(), remedy);
     }
     Some(BrokerAuth::ClientCertificate { identity })
-}
-
-fn ca_bundle(path: &str, directory: &Path, problems: &mut Problems) -> Option<Vec<u8>> {
-    let at = "broker.caFile";
-    match std::fs::read(directory.join(path)) {
-        Err(error) => {
-            problems.add(at, format!("{path} cannot be read ({error})"), "Name an existing, readable file");
-            None
-        }
-        Ok(bundle) => {
-            if let Err(error) = http::certificates(&bundle) {
-                problems.add(at, error.to_string(), "Name a file with certificates in PEM form");
-            }
-            Some(bundle)
-        }
-    }
 }
 
 /// Reads a secret. One line break at the end is not part of it: editors add one, and `kubectl create secret

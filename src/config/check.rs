@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use super::file::{File, Grant, Timing};
 use super::problems::{Problems, up_to};
-use super::{Config, ConfigError, broker};
+use super::{Config, ConfigError, broker, is_dns_label, microsoft};
 use crate::plan::ownership::{Grants, Tenancy};
 use crate::plan::situation::Capabilities;
 use crate::tenant::TenantId;
@@ -17,13 +17,14 @@ const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
 pub(super) fn config(file: File, directory: &Path) -> Result<Config, Vec<ConfigError>> {
-    let File { tenancy, broker, timing, controller, probes } = file;
+    let File { tenancy, broker, microsoft, timing, controller, probes } = file;
     let mut problems = Problems::default();
     let tenancy = grants(tenancy, &mut problems);
     let has_broker = broker.is_some();
     let polling = broker.as_ref().and_then(|broker| broker.maximum_polling_seconds);
     let polling = problems.number("broker.maximumPollingSeconds", polling, &up_to(7 * DAY, HOUR));
     let broker = broker.and_then(|broker| broker::broker(broker, directory, &mut problems));
+    let microsoft = microsoft::microsoft(microsoft, directory, &mut problems);
     let capabilities = capabilities(&timing, has_broker, polling, &mut problems);
     let concurrency = problems.number("controller.concurrency", controller.concurrency, &up_to(256, 16));
     let watch_namespace = controller.watch_namespace;
@@ -31,14 +32,11 @@ pub(super) fn config(file: File, directory: &Path) -> Result<Config, Vec<ConfigE
         let what = format!("{namespace:?} cannot be the name of a namespace");
         problems.add("controller.watchNamespace", what, "Name one namespace, or leave it out to look at all of them");
     }
-    if let Some(namespace) = watch_namespace.as_deref().filter(|namespace| !tenancy.contains_key(*namespace)) {
-        let what = format!("tenancy has no entry for {namespace:?}, so nothing that is looked at may manage a tenant");
-        problems.add("controller.watchNamespace", what, "Add the namespace to tenancy, or correct the name");
-    }
     let probes = listen(probes.listen.as_deref().unwrap_or("0.0.0.0:8080"), &mut problems);
     match (probes, u16::try_from(concurrency)) {
         (Some(probes), Ok(concurrency)) if problems.0.is_empty() => {
-            Ok(Config { tenancy: Tenancy::new(tenancy), broker, capabilities, concurrency, watch_namespace, probes })
+            let tenancy = Tenancy::new(tenancy);
+            Ok(Config { tenancy, broker, microsoft, capabilities, concurrency, watch_namespace, probes })
         }
         _ => Err(problems.0),
     }
@@ -80,13 +78,6 @@ fn grant(granted: &mut Grants, text: &str, allow_deprovision: bool) -> Result<()
         return Err((what, "Keep one of them".to_owned()));
     }
     Ok(())
-}
-
-fn is_dns_label(name: &str) -> bool {
-    (1..=63).contains(&name.len())
-        && !name.starts_with('-')
-        && !name.ends_with('-')
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 fn capabilities(timing: &Timing, has_broker: bool, polling: i64, problems: &mut Problems) -> Capabilities {

@@ -2,7 +2,11 @@
 //!
 //! Numbers are wider than what is allowed, so that the check can say what is.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+
+use crate::tenant::Cloud;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -10,6 +14,8 @@ pub(super) struct File {
     pub tenancy: Vec<Grant>,
     #[serde(default)]
     pub broker: Option<Broker>,
+    #[serde(default)]
+    pub microsoft: Microsoft,
     #[serde(default)]
     pub timing: Timing,
     #[serde(default)]
@@ -75,6 +81,45 @@ pub(super) struct Bearer {
 pub(super) struct ClientCertificate {
     pub certificate_file: String,
     pub key_file: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Microsoft {
+    #[serde(default)]
+    pub hosts: BTreeMap<Cloud, HostNames>,
+    #[serde(default)]
+    pub ca_file: Option<String>,
+    #[serde(default)]
+    pub request_timeout_seconds: Option<i64>,
+    #[serde(default)]
+    pub workload_identity: Option<WorkloadIdentity>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct HostNames {
+    #[serde(default)]
+    pub login: Option<String>,
+    #[serde(default)]
+    pub graph: Option<String>,
+    #[serde(default)]
+    pub arm: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct WorkloadIdentity {
+    pub token_file: String,
+    pub allow: Vec<Identity>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Identity {
+    pub namespace: String,
+    pub client_id: String,
+    pub tenant_id: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,6 +1,9 @@
 //! What is wrong with the file, gathered so that all of it can be told at once.
 
+use std::path::Path;
+
 use super::ConfigError;
+use crate::remote::http;
 
 /// The problems found so far.
 #[derive(Debug, Default)]
@@ -9,6 +12,22 @@ pub(super) struct Problems(pub(super) Vec<ConfigError>);
 impl Problems {
     pub(super) fn add(&mut self, field: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) {
         self.0.push(ConfigError { field: field.into(), what: what.into(), remedy: remedy.into() });
+    }
+
+    /// The certificates of a file that is named at `field`.
+    pub(super) fn ca_bundle(&mut self, field: &str, path: &str, directory: &Path) -> Option<Vec<u8>> {
+        match std::fs::read(directory.join(path)) {
+            Err(error) => {
+                self.add(field, format!("{path} cannot be read ({error})"), "Name an existing, readable file");
+                None
+            }
+            Ok(bundle) => {
+                if let Err(error) = http::certificates(&bundle) {
+                    self.add(field, error.to_string(), "Name a file with certificates in PEM form");
+                }
+                Some(bundle)
+            }
+        }
     }
 
     /// A number that must lie within bounds; the default where it is absent or wrong.

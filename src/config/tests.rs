@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::remote::broker::Broker;
-use crate::tenant::TenantId;
+use crate::tenant::{Cloud, TenantId};
 
 const TENANT: &str = "8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11";
 const OTHER: &str = "00000000-0000-0000-0000-000000000001";
@@ -80,6 +80,10 @@ fn the_documented_example_is_taken() {
     let tenant: TenantId = TENANT.parse().unwrap();
     assert_eq!(config.tenancy.allows("security", tenant), Some(true));
     assert_eq!(config.broker.unwrap().cluster_id.as_deref(), Some("my-cluster"));
+    let client = "4f0c2a51-9b7e-4d53-8a6f-2c1e5d7b9a30".to_owned();
+    assert_eq!(config.microsoft.own_identity.allowed, [("security".to_owned(), client, tenant)].into());
+    assert_eq!(config.microsoft.hosts.login(Cloud::GCC), "https://localhost:8443");
+    assert_eq!(config.microsoft.hosts.login(Cloud::DoD), "https://login.microsoftonline.us");
 }
 
 #[test]
@@ -172,10 +176,40 @@ fn other_ways_to_sign_in(#[case] auth: &str) {
     "the file",
     "expected struct Basic"
 )]
-#[case::a_namespace_that_nobody_manages(
-    "tenancy: []\ncontroller: { watchNamespace: elsewhere }\n",
-    "controller.watchNamespace",
-    "no entry"
+#[case::a_host_in_clear_text(
+    "tenancy: []\nmicrosoft: { hosts: { Public: { graph: 'http://graph.example.com/v1.0' } } }\n",
+    "microsoft.hosts.Public.graph",
+    "https://"
+)]
+#[case::a_host_for_sign_in_with_a_path(
+    "tenancy: []\nmicrosoft: { hosts: { DoD: { login: 'https://login.example.com/a' } } }\n",
+    "microsoft.hosts",
+    "no path"
+)]
+#[case::a_cloud_that_does_not_exist(
+    "tenancy: []\nmicrosoft: { hosts: { China: { login: 'https://login.example.com' } } }\n",
+    "the file",
+    "unknown variant"
+)]
+#[case::an_identity_for_any_tenant(
+    "tenancy: []\nmicrosoft: { workloadIdentity: { tokenFile: t, allow: [{ namespace: a, clientId: 4f0c2a51-9b7e-4d53-8a6f-2c1e5d7b9a30, tenantId: '*' }] } }\n",
+    "microsoft.workloadIdentity.allow[0].tenantId",
+    "no wildcard"
+)]
+#[case::an_identity_without_a_client(
+    "tenancy: []\nmicrosoft: { workloadIdentity: { tokenFile: t, allow: [{ namespace: a, clientId: x, tenantId: 8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11 }] } }\n",
+    "microsoft.workloadIdentity.allow[0].clientId",
+    "not a client id"
+)]
+#[case::an_identity_for_any_namespace(
+    "tenancy: []\nmicrosoft: { workloadIdentity: { tokenFile: t, allow: [{ namespace: '*', clientId: 4f0c2a51-9b7e-4d53-8a6f-2c1e5d7b9a30, tenantId: 8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11 }] } }\n",
+    "microsoft.workloadIdentity.allow[0].namespace",
+    "no wildcard"
+)]
+#[case::a_request_that_takes_for_ever(
+    "tenancy: []\nmicrosoft: { requestTimeoutSeconds: 3600 }\n",
+    "microsoft.requestTimeoutSeconds",
+    "out of bounds"
 )]
 #[case::a_password_where_a_path_belongs(
     "tenancy: []\nbroker:\n  url: https://broker.example.com\n  auth: { basic: { username: operator, passwordFile: pl4nted-marker } }\n",

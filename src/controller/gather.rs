@@ -6,6 +6,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
+use super::credentials;
 use super::error::ReconcileError;
 use super::operator::{Guarded, Operator};
 use super::record;
@@ -13,13 +14,13 @@ use super::stored::{self, Stored};
 use crate::api::{CRD_NAME, ConditionType, DeletionPolicy, FINALIZER, ManagementPolicy, Reason};
 use crate::plan::desired::Desired;
 use crate::plan::failure::{ErrorClass, Failure};
+use crate::plan::inquiry::{self, Awaited, Inquiry};
 use crate::plan::memory::Memory;
 use crate::plan::observed::Observed;
 use crate::plan::ownership::{self, Claimant};
 use crate::plan::reading::{Reading, Why};
 use crate::plan::situation::{Permit, Situation, Subject};
-use crate::remote::{Caller, Observe, Question};
-use crate::tenant::TenantId;
+use crate::remote::{Act, Caller, Glance, Look, Observe, Question, Signer, Survey};
 
 /// The resource. One that cannot be read as such is fetched again and read as far as it goes.
 pub(super) async fn resource<R>(operator: &Operator<R>, object: &Guarded) -> Result<Stored, ReconcileError> {
@@ -59,38 +60,143 @@ pub(super) fn permit<R>(operator: &Operator<R>, stored: &Stored) -> Permit {
     permit
 }
 
-/// One look outside; none where nothing may be asked.
+/// What a pass has to go by.
+pub(super) struct Sight {
+    /// The snapshot.
+    pub observed: Observed,
+    /// Whether all of it was read in this pass; else only what a person is expected to change was.
+    pub is_fresh: bool,
+}
+
+/// Looks outside, as far as that is due: everything, or only what a person is expected to change.
+pub(super) async fn sight<R: Observe>(
+    operator: &Operator<R>,
+    stored: &Stored,
+    permit: Permit,
+    now: Timestamp,
+) -> Sight {
+    let Ok(desired) = &stored.desired else { return Sight { observed: Observed::nothing(), is_fresh: true } };
+    let Some(known) = operator.recall.kept(&stored.subject, now) else {
+        return Sight { observed: observed(operator, stored, permit, now).await, is_fresh: true };
+    };
+    let microsoft = match (microsoft_signer(operator, stored, permit, now).await, &stored.status) {
+        (Some(signer), Some(status)) => {
+            let (inquiry, awaited) = (questions(desired, stored), inquiry::awaited(desired, status));
+            operator.remote.glance(&Glance { signer, inquiry, awaited }, &known).await
+        }
+        _ => (*known).clone(),
+    };
+    if microsoft != *known {
+        return Sight { observed: observed(operator, stored, permit, now).await, is_fresh: true };
+    }
+    let seen = ask(operator, stored, (permit, now), None).await;
+    Sight { observed: Observed { microsoft, ..seen }, is_fresh: false }
+}
+
+/// One full look outside; none where nothing may be asked.
 pub(super) async fn observed<R: Observe>(
     operator: &Operator<R>,
     stored: &Stored,
     permit: Permit,
     now: Timestamp,
 ) -> Observed {
+    let signer = microsoft_signer(operator, stored, permit, now).await;
+    let survey = match (signer, &stored.desired) {
+        (Some(signer), Ok(desired)) => Some(Survey { signer, inquiry: questions(desired, stored) }),
+        _ => None,
+    };
+    ask(operator, stored, (permit, now), survey).await
+}
+
+/// Asks the broker, where it may be asked, and Microsoft what `microsoft` says.
+async fn ask<R: Observe>(
+    operator: &Operator<R>,
+    stored: &Stored,
+    (permit, now): (Permit, Timestamp),
+    microsoft: Option<Survey>,
+) -> Observed {
     let Ok(desired) = &stored.desired else { return Observed::nothing() };
-    if !may_ask(desired, permit, &stored.subject) {
-        return Observed::nothing();
-    }
+    let asks_broker = may_ask(desired, permit, &stored.subject);
     let throttled = operator.recall.recent(&stored.subject.uid).throttled_until;
-    if let Some(until) = throttled.filter(|&until| now < until) {
-        return held_back(until);
-    }
-    let question = Question {
+    let until = throttled.filter(|&until| asks_broker && now < until);
+    let broker = (asks_broker && until.is_none()).then(|| Question {
         caller: caller(&stored.subject),
         tenant: desired.tenant,
         operation: stored.status.as_ref().and_then(|status| status.operation.clone()),
         now,
-    };
-    operator.remote.observe(&question).await
+    });
+    if broker.is_none() && microsoft.is_none() {
+        return until.map_or_else(Observed::nothing, held_back);
+    }
+    let seen = operator.remote.observe(&Look { broker, microsoft }).await;
+    match until {
+        Some(until) => Observed { microsoft: seen.microsoft, ..held_back(until) },
+        None => seen,
+    }
 }
 
-/// Another look outside, after a step was done: there is no operation in flight any more.
-pub(super) async fn observed_again<R: Observe>(
+/// What the resource signs in to Microsoft with; `None` where Microsoft is not asked.
+async fn microsoft_signer<R>(
     operator: &Operator<R>,
-    situation: &Situation,
-    tenant: TenantId,
-) -> Observed {
-    let question = Question { caller: caller(&situation.subject), tenant, operation: None, now: situation.now };
-    operator.remote.observe(&question).await
+    stored: &Stored,
+    permit: Permit,
+    now: Timestamp,
+) -> Option<Signer> {
+    let desired = stored.desired.as_ref().ok()?;
+    let declared = desired.credentials.as_ref().filter(|_| may_sign_in(desired, permit, &stored.subject))?;
+    Some(
+        credentials::signer(
+            &operator.client,
+            &operator.own_identity,
+            &stored.subject.namespace,
+            (desired, declared),
+            now,
+        )
+        .await,
+    )
+}
+
+/// What signs in to carry out a step.
+pub(super) async fn signer<R>(operator: &Operator<R>, situation: &Situation) -> Option<Signer> {
+    let desired = situation.desired.as_ref().ok()?;
+    let declared = desired.credentials.as_ref()?;
+    let namespace = &situation.subject.namespace;
+    Some(
+        credentials::signer(&operator.client, &operator.own_identity, namespace, (desired, declared), situation.now)
+            .await,
+    )
+}
+
+fn questions(desired: &Desired, stored: &Stored) -> Inquiry {
+    inquiry::inquiry(desired, &Memory::new(stored.status.clone()))
+}
+
+/// Another look outside, after a step was done: at what it was to change.
+pub(super) async fn observed_again<R: Observe>(operator: &Operator<R>, situation: &Situation, act: &Act) -> Observed {
+    let before = &situation.observed;
+    let mut awaited = Awaited::default();
+    let seen = match act {
+        // There is no operation in flight any more.
+        Act::Broker(order) => {
+            awaited.service = true;
+            let (caller, tenant, now) = (order.caller.clone(), order.request.tenant, order.now);
+            let question = Question { caller, tenant, operation: None, now };
+            operator.remote.observe(&Look { broker: Some(question), microsoft: None }).await
+        }
+        Act::Arm(setting) => {
+            awaited.links.insert(setting.request.name.clone());
+            before.clone()
+        }
+    };
+    let known = &before.microsoft;
+    let microsoft = match (&situation.desired, signer(operator, situation).await) {
+        (Ok(desired), Some(signer)) if known.is_asked() => {
+            let inquiry = inquiry::inquiry(desired, &situation.memory);
+            operator.remote.glance(&Glance { signer, inquiry, awaited }, known).await
+        }
+        _ => known.clone(),
+    };
+    Observed { microsoft, ..seen }
 }
 
 /// The situation of this pass.
@@ -118,7 +224,15 @@ pub(super) fn caller(subject: &Subject) -> Caller {
     Caller { namespace: subject.namespace.clone(), name: subject.name.clone(), uid: subject.uid.clone() }
 }
 
-/// Nothing is asked without a permit, under `Suspend`, or where the answer could only delay a deletion.
+/// Whether Microsoft may be asked with the resource's own credentials: they may prove the tenant where the administrator's
+/// configuration says nothing of it.
+pub(super) fn may_sign_in(desired: &Desired, permit: Permit, subject: &Subject) -> bool {
+    let as_if = if permit == Permit::NotAllowed { Permit::Granted { allow_deprovision: false } } else { permit };
+    may_ask(desired, as_if, subject)
+}
+
+/// Whether the broker may be asked: nothing is without a permit, under `Suspend`, or where the answer could only delay a
+/// deletion.
 pub(super) fn may_ask(desired: &Desired, permit: Permit, subject: &Subject) -> bool {
     let holds = is_held(subject) && !subject.home_is_terminating && desired.deletion == DeletionPolicy::Deprovision;
     let lets_go = subject.is_deleting && !holds;

@@ -6,6 +6,7 @@
 mod announce;
 mod clock;
 mod cluster;
+mod credentials;
 mod error;
 mod events;
 mod executed;
@@ -24,7 +25,7 @@ pub use clock::now;
 pub use cluster::{ClusterError, cluster_id, connect, own_identity, wait_until_served};
 pub use error::ReconcileError;
 pub use events::{STEP_ACCEPTED, STEP_DONE, STEP_REFUSED, VERDICT};
-pub use operator::{Guarded, Operator};
-pub use preview::{Declaration, declaration, preview, would_ask};
+pub use operator::{Guarded, Operator, Settings};
+pub use preview::{Declaration, declaration, preview, survey, would_ask, would_sign_in};
 pub use reconcile::reconcile;
-pub use run::{Settings, run};
+pub use run::run;

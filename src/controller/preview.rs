@@ -8,15 +8,19 @@ use kube::api::{DynamicObject, ListParams};
 use kube::runtime::{reflector, watcher};
 
 use super::cluster::scoped;
+use super::credentials;
 use super::error::ReconcileError;
 use super::gather;
-use super::operator::{Guarded, Operator};
-use super::run::Settings;
+use super::operator::{Guarded, Operator, Settings};
 use super::stored::Stored;
 use crate::api::ThreatProtectionTenantStatus;
 use crate::plan::desired::{Desired, InvalidSpec};
+use crate::plan::inquiry::inquiry;
+use crate::plan::memory::Memory;
+use crate::plan::microsoft::Microsoft;
 use crate::plan::situation::{Permit, Situation, Subject};
-use crate::remote::Observe;
+use crate::remote::credentials::OwnIdentity;
+use crate::remote::{Look, Observe, Survey};
 use crate::tenant::TenantId;
 
 /// What a pass takes from a resource itself.
@@ -45,6 +49,28 @@ pub fn would_ask(desired: &Desired, permit: Permit, subject: &Subject) -> bool {
     gather::may_ask(desired, permit, subject)
 }
 
+/// Whether a pass would sign in to Microsoft with the credentials of a resource.
+#[must_use]
+pub fn would_sign_in(desired: &Desired, permit: Permit, subject: &Subject) -> bool {
+    desired.credentials.is_some() && gather::may_sign_in(desired, permit, subject)
+}
+
+/// What Microsoft's own APIs show with the declared credentials of a resource; `None` where it declares none. `remote` is
+/// only asked.
+pub async fn survey<R: Observe>(
+    client: &Client,
+    remote: &R,
+    own_identity: &OwnIdentity,
+    (subject, desired): (&Subject, &Desired),
+    now: Timestamp,
+) -> Option<Microsoft> {
+    let declared = desired.credentials.as_ref()?;
+    let signer = credentials::signer(client, own_identity, &subject.namespace, (desired, declared), now).await;
+    let inquiry = inquiry(desired, &Memory::default());
+    let look = Look { broker: None, microsoft: Some(Survey { signer, inquiry }) };
+    Some(remote.observe(&look).await.microsoft)
+}
+
 /// The situation of a resource now, and the tenant that it is about. `remote` is only asked.
 ///
 /// The last value tells whether the other resources of the cluster could be seen; else those of its namespace were.
@@ -55,7 +81,7 @@ pub async fn preview<R: Observe>(
     resource: Guarded,
     now: Timestamp,
 ) -> Result<(Situation, Option<TenantId>, bool), ReconcileError> {
-    let Settings { tenancy, capabilities, concurrency: _, namespace } = settings;
+    let namespace = settings.namespace.clone();
     let own = resource.0.as_ref().ok().and_then(|resource| resource.metadata.namespace.clone());
     let listed = list(&client, namespace.as_deref()).await;
     let (others, sees_all) = match listed {
@@ -68,7 +94,7 @@ pub async fn preview<R: Observe>(
         writer.apply_watcher_event(&watcher::Event::InitApply(other));
     }
     writer.apply_watcher_event(&watcher::Event::InitDone);
-    let operator = Operator::new(client, Arc::new(remote), (tenancy, capabilities), store);
+    let operator = Operator::new(client, Arc::new(remote), settings, store);
     let stored = gather::resource(&operator, &resource).await?;
     let permit = gather::permit(&operator, &stored);
     let observed = gather::observed(&operator, &stored, permit, now).await;

@@ -1,12 +1,14 @@
 //! What this process remembers between two passes. Losing it costs a pass or delays a verdict, never more.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use kube::api::ObjectMeta;
 
-use crate::plan::situation::Recent;
+use crate::plan::microsoft::Microsoft;
+use crate::plan::situation::{Recent, Subject};
 
 /// The watch is behind our own writes for about this long.
 pub(super) const CATCH_UP: Duration = Duration::from_millis(250);
@@ -21,7 +23,21 @@ pub(super) struct Recall {
 struct Entry {
     recent: Recent,
     handled: Option<Handled>,
+    kept: Option<Kept>,
     faults: u32,
+}
+
+/// What a full look showed, kept while a person is expected to act: until the next full look only that is read again.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    /// What was read.
+    pub microsoft: Arc<Microsoft>,
+    /// The generation of the spec that was looked at.
+    pub generation: i64,
+    /// The reconcile request that was seen.
+    pub request: Option<String>,
+    /// When everything is to be read again.
+    pub due: Timestamp,
 }
 
 /// The versions of a resource that a finished pass has dealt with, and when it wants to look again.
@@ -55,9 +71,21 @@ impl Recall {
         self.lock().get(uid).map(|entry| entry.recent.clone()).unwrap_or_default()
     }
 
-    /// A pass came to its end.
-    pub(super) fn finished(&self, uid: &str, recent: Recent, handled: Handled) {
-        self.lock().insert(uid.to_owned(), Entry { recent, handled: Some(handled), faults: 0 });
+    /// A pass came to its end. `kept` is what the next ones may go by.
+    pub(super) fn finished(&self, uid: &str, recent: Recent, handled: Handled, kept: Option<Kept>) {
+        self.lock().insert(uid.to_owned(), Entry { recent, handled: Some(handled), kept, faults: 0 });
+    }
+
+    /// What was kept of the last full look, while it is neither due nor overtaken by another spec or request.
+    pub(super) fn kept(&self, subject: &Subject, now: Timestamp) -> Option<Arc<Microsoft>> {
+        self.still_kept(subject, now).map(|kept| kept.microsoft)
+    }
+
+    /// The same with its times.
+    pub(super) fn still_kept(&self, subject: &Subject, now: Timestamp) -> Option<Kept> {
+        let kept = self.lock().get(&subject.uid)?.kept.clone()?;
+        let is_same = kept.generation == subject.generation && kept.request == subject.reconcile_request;
+        (is_same && !subject.is_deleting && now < kept.due).then_some(kept)
     }
 
     /// A pass did not; how many in a row. The next one must not take the resource for dealt with.
@@ -119,7 +147,7 @@ mod tests {
         let (recall, start) = (Recall::default(), Instant::now());
         let minute = Duration::from_mins(1);
         assert_eq!(recall.rest(&version("1"), start), None, "nothing is known yet");
-        recall.finished("u", Recent::default(), handled(&["1", "2"], start + minute));
+        recall.finished("u", Recent::default(), handled(&["1", "2"], start + minute), None);
         assert_eq!(recall.rest(&version("1"), start), Some(minute));
         assert_eq!(recall.rest(&version("2"), start + minute / 2), Some(minute / 2));
         assert_eq!(recall.rest(&version("3"), start), None, "somebody else wrote");
@@ -129,7 +157,7 @@ mod tests {
     #[test]
     fn a_version_that_our_own_write_has_replaced_is_never_planned_from() {
         let (recall, start) = (Recall::default(), Instant::now());
-        recall.finished("u", Recent::default(), handled(&["1", "2"], start));
+        recall.finished("u", Recent::default(), handled(&["1", "2"], start), None);
         assert_eq!(recall.rest(&version("1"), start), Some(CATCH_UP), "the watch is behind");
         assert_eq!(recall.rest(&version("2"), start), None, "it has caught up, and it is time");
         assert_eq!(recall.rest(&version("3"), start), None, "somebody else wrote");
@@ -142,6 +170,7 @@ mod tests {
             "u",
             Recent { failures: 3, ..Recent::default() },
             handled(&["1"], start + Duration::from_mins(1)),
+            None,
         );
         assert!(!recall.is_failing("u"));
         assert_eq!(recall.failed("u"), 1);
@@ -161,6 +190,27 @@ mod tests {
         assert_eq!(recall.lock().keys().collect::<Vec<_>>(), ["b"]);
         recall.forget("b");
         assert!(recall.lock().is_empty());
+    }
+
+    #[test]
+    fn what_was_seen_is_kept_until_it_is_due_or_overtaken() {
+        let (recall, start) = (Recall::default(), Instant::now());
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let subject = Subject { uid: "u".to_owned(), generation: 3, ..Subject::default() };
+        assert!(recall.kept(&subject, now).is_none());
+        let kept = Kept {
+            microsoft: Arc::new(Microsoft::nothing()),
+            generation: 3,
+            request: None,
+            due: now + jiff::SignedDuration::from_mins(60),
+        };
+        recall.finished("u", Recent::default(), handled(&["1"], start), Some(kept));
+        assert!(recall.kept(&subject, now).is_some());
+        assert!(recall.kept(&subject, now + jiff::SignedDuration::from_mins(60)).is_none(), "it is due");
+        assert!(recall.kept(&Subject { generation: 4, ..subject.clone() }, now).is_none(), "another spec");
+        assert!(recall.kept(&Subject { is_deleting: true, ..subject.clone() }, now).is_none());
+        let asked = Subject { reconcile_request: Some("now".to_owned()), ..subject };
+        assert!(recall.kept(&asked, now).is_none(), "somebody asks for a look");
     }
 
     #[test]

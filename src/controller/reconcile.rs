@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use kube::Resource;
 use kube::runtime::controller::Action;
 use tracing::Instrument;
@@ -11,13 +11,15 @@ use tracing::Instrument;
 use super::announce::{announce, announce_fault};
 use super::clock;
 use super::error::ReconcileError;
-use super::gather;
+use super::gather::{self, Sight};
 use super::operator::{Guarded, Operator};
-use super::recall::Handled;
+use super::recall::{Handled, Kept};
 use super::record::Record;
+use super::stored::Stored;
 use super::work::Work;
-use crate::plan::pace::pace;
+use crate::plan::pace::{self, pace};
 use crate::plan::report::report;
+use crate::plan::situation::Permit;
 use crate::remote::{Execute, Observe};
 
 /// A pass that takes longer is given up; every call in it has a limit of its own, far below this one.
@@ -60,10 +62,9 @@ where
     let stored = gather::resource(operator, object).await?;
     let permit = gather::permit(operator, &stored);
     let now = clock::now();
-    let observed = gather::observed(operator, &stored, permit, now).await;
-    let situation = gather::situation(operator, &stored, permit, observed, now);
+    let work = gathered(operator, &stored, permit, now).await;
     let mut record = Record::open(&operator.client, &stored)?;
-    let Some(work) = Work::new(situation).settle(&mut record).await? else { return Ok(Action::await_change()) };
+    let Some(work) = work.settle(&mut record).await? else { return Ok(Action::await_change()) };
     let work = work.advance(operator, &mut record).await?;
     let Some(work) = work.settle(&mut record).await? else { return Ok(Action::await_change()) };
     let status = report(&work.situation, &work.plan);
@@ -72,8 +73,42 @@ where
     announce(&operator.recorder, &work.situation.subject, change, work.executed.as_ref()).await;
     let wait = waiting(pace(&work.situation, &work.plan, work.outcome(), fastrand::f64()));
     let handled = Handled { versions: record.into_versions(), due: Instant::now() + wait };
-    operator.recall.finished(&stored.subject.uid, work.situation.recent_after(), handled);
+    let kept = kept(operator, &work, now);
+    operator.recall.finished(&stored.subject.uid, work.situation.recent_after(), handled, kept);
     Ok(Action::requeue(wait))
+}
+
+/// The situation and its plan. What was not read in this pass is never acted on: where something is to be done, everything
+/// is read again.
+async fn gathered<R: Observe>(operator: &Operator<R>, stored: &Stored, permit: Permit, now: Timestamp) -> Work {
+    let Sight { observed, is_fresh } = gather::sight(operator, stored, permit, now).await;
+    let work = Work::new(gather::situation(operator, stored, permit, observed, now));
+    if is_fresh || work.plan.next().is_none() {
+        return work;
+    }
+    let observed = gather::observed(operator, stored, permit, now).await;
+    Work::new(gather::situation(operator, stored, permit, observed, now))
+}
+
+/// What the next passes may go by: only while a person is expected to act, and they look more often than at a resync.
+fn kept<R>(operator: &Operator<R>, work: &Work, now: Timestamp) -> Option<Kept> {
+    let Work { situation, plan, executed } = work;
+    let desired = situation.desired.as_ref().ok()?;
+    if executed.is_some() || !pace::is_fresh_hand_off(situation, plan) || !situation.observed.microsoft.is_asked() {
+        return None;
+    }
+    let before = operator
+        .recall
+        .still_kept(&situation.subject, now)
+        .filter(|kept| *kept.microsoft == situation.observed.microsoft);
+    before.or_else(|| {
+        Some(Kept {
+            microsoft: Arc::new(situation.observed.microsoft.clone()),
+            generation: situation.subject.generation,
+            request: situation.subject.reconcile_request.clone(),
+            due: now + situation.resync(desired),
+        })
+    })
 }
 
 fn waiting(pace: SignedDuration) -> Duration {

@@ -14,11 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster::scoped;
 use super::error::ReconcileError;
-use super::operator::{Guarded, Operator};
+use super::operator::{Guarded, Operator, Settings};
 use super::recall::{CATCH_UP, Recall, backoff};
 use super::reconcile::reconcile;
-use crate::plan::ownership::Tenancy;
-use crate::plan::situation::Capabilities;
 use crate::remote::{Execute, Observe};
 
 /// The time for running passes to end after the process was told to.
@@ -27,19 +25,6 @@ const DRAIN: Duration = Duration::from_secs(10);
 const SWEEP: Duration = Duration::from_mins(10);
 
 type Finished = Result<(ObjectRef<Guarded>, Action), Error<ReconcileError, watcher::Error>>;
-
-/// What the administrator decided about the loop.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Which namespace may manage which tenant.
-    pub tenancy: Tenancy,
-    /// What is configured, as plans see it.
-    pub capabilities: Capabilities,
-    /// How many resources are reconciled at once; at least one.
-    pub concurrency: u16,
-    /// The one namespace that is looked at; `None`: all of them.
-    pub namespace: Option<String>,
-}
 
 /// Reconciles every resource of the cluster, or of one namespace, until `shutdown`. `on_synced` is called once all of them are known.
 pub async fn run<R>(
@@ -51,12 +36,12 @@ pub async fn run<R>(
 ) where
     R: Observe + Execute + Send + Sync + 'static,
 {
-    let Settings { tenancy, capabilities, concurrency, namespace } = settings;
-    let controller = Controller::new(scoped::<Guarded>(&client, namespace.as_deref()), watcher::Config::default())
-        .with_config(Config::default().concurrency(concurrency.max(1)))
+    let resources = scoped::<Guarded>(&client, settings.namespace.as_deref());
+    let controller = Controller::new(resources, watcher::Config::default())
+        .with_config(Config::default().concurrency(settings.concurrency.max(1)))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned());
     let resources = controller.store();
-    let operator = Arc::new(Operator::new(client, remote, (tenancy, capabilities), resources.clone()));
+    let operator = Arc::new(Operator::new(client, remote, settings, resources.clone()));
     let background = shutdown.child_token();
     tokio::spawn(background.clone().run_until_cancelled_owned(signal_sync(resources.clone(), on_synced)));
     tokio::spawn(background.clone().run_until_cancelled_owned(sweep(operator.clone(), resources)));

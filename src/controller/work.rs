@@ -13,8 +13,8 @@ use crate::plan::planner;
 use crate::plan::release::{self, Hold};
 use crate::plan::report::report;
 use crate::plan::situation::Situation;
-use crate::plan::step::{Outcome, StepActor};
-use crate::remote::{Execute, Observe, Order};
+use crate::plan::step::{Outcome, Step, StepActor};
+use crate::remote::{Act, Execute, Observe, Order, Setting};
 
 /// A situation with its plan, and what has been done about it in this pass.
 pub(super) struct Work {
@@ -62,25 +62,38 @@ impl Work {
         record: &mut Record,
     ) -> Result<Self, ReconcileError> {
         let Some(step) = self.plan.next().cloned() else { return Ok(self) };
-        // Settings of Azure Resource Manager are planned only where something signs in to Microsoft, which nothing here does.
-        let StepActor::Broker(request) = step.by.clone() else { return Ok(self) };
+        let Some(act) = self.act(operator, &step).await else { return Ok(self) };
         if step.change.needs_intent() {
             self = self.intend(record).await?;
         }
         if step.change.needs_fresh_declaration() {
             record.confirm().await?;
         }
-        let Situation { subject, recent, now, .. } = &self.situation;
-        let (is_first_try, tenant) = (recent.failures == 0, request.tenant);
-        let outcome = operator.remote.execute(&Order { caller: gather::caller(subject), request, now: *now }).await;
+        let is_first_try = self.situation.recent.failures == 0;
+        let outcome = operator.remote.execute(&act).await;
         let executed = Executed { step, outcome, is_first_try };
         announce::log_step(&executed);
         let observed = match executed.outcome {
-            Outcome::Done => Some(gather::observed_again(operator, &self.situation, tenant).await),
+            Outcome::Done => Some(gather::observed_again(operator, &self.situation, &act).await),
             Outcome::InProgress { .. } | Outcome::Refused(_) => None,
         };
         let situation = self.situation.after(&executed.step, &executed.outcome, observed);
         Ok(Self { executed: Some(executed), ..Self::new(situation) })
+    }
+
+    /// What a step sends; `None` where it is not ours to send.
+    async fn act<R>(&self, operator: &Operator<R>, step: &Step) -> Option<Act> {
+        let Situation { subject, now, .. } = &self.situation;
+        match step.by.clone() {
+            StepActor::Broker(request) => {
+                Some(Act::Broker(Order { caller: gather::caller(subject), request, now: *now }))
+            }
+            StepActor::Arm(request) => {
+                let signer = gather::signer(operator, &self.situation).await?;
+                Some(Act::Arm(Setting { signer, request }))
+            }
+            StepActor::Person(_) | StepActor::Nobody => None,
+        }
     }
 
     /// Writes down what is about to be sent, unless exactly that is written already: a process that dies after the

@@ -1,4 +1,4 @@
-//! Probes: `/livez` proves that the loop turns, `/readyz` names what is pending.
+//! Probes: `/livez` proves that the loop turns, `/readyz` names what is pending. `/metrics` stands beside them.
 //!
 //! What does not belong to this process, such as a broker's health, is shown as a detail and never fails a probe:
 //! restarting this process would not cure it.
@@ -13,10 +13,15 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::metrics::Metrics;
+
+/// The content type of the metrics (`OpenMetrics` 1.0).
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// The time between two beats.
 const BEAT: Duration = Duration::from_secs(5);
 /// A loop that has not beaten for this long is taken for dead.
@@ -63,13 +68,18 @@ type Details = Box<dyn Fn() -> Vec<String> + Send + Sync>;
 pub struct Readiness {
     pending: Arc<Mutex<BTreeSet<&'static str>>>,
     details: Arc<OnceLock<Details>>,
+    metrics: Arc<OnceLock<Metrics>>,
 }
 
 impl Readiness {
     /// Ready once all of `pending` is done.
     #[must_use]
     pub fn awaiting(pending: impl IntoIterator<Item = &'static str>) -> Self {
-        Self { pending: Arc::new(Mutex::new(pending.into_iter().collect())), details: Arc::default() }
+        Self {
+            pending: Arc::new(Mutex::new(pending.into_iter().collect())),
+            details: Arc::default(),
+            metrics: Arc::default(),
+        }
     }
 
     /// `what` is done.
@@ -80,6 +90,19 @@ impl Readiness {
     /// Lines that are shown beside; they never change the verdict. Only the first call counts.
     pub fn show(&self, details: impl Fn() -> Vec<String> + Send + Sync + 'static) {
         let _is_first = self.details.set(Box::new(details)).is_ok();
+    }
+
+    /// What `/metrics` serves. Only the first call counts.
+    pub fn measure(&self, metrics: Metrics) {
+        let _is_first = self.metrics.set(metrics).is_ok();
+    }
+
+    fn measured(&self) -> (StatusCode, String) {
+        match self.metrics.get().map(Metrics::text) {
+            Some(Ok(text)) => (StatusCode::OK, text),
+            Some(Err(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written\n".to_owned()),
+            None => (StatusCode::SERVICE_UNAVAILABLE, "nothing is measured yet\n".to_owned()),
+        }
     }
 
     fn answer(&self) -> (StatusCode, String) {
@@ -118,7 +141,14 @@ fn router(heartbeat: Heartbeat, readiness: Readiness) -> Router {
         }
     });
     let readyz = get(|State((_, readiness)): State<(Heartbeat, Readiness)>| async move { readiness.answer() });
-    Router::new().route("/livez", livez).route("/readyz", readyz).with_state((heartbeat, readiness))
+    let metrics = get(|State((_, readiness)): State<(Heartbeat, Readiness)>| async move {
+        ([(CONTENT_TYPE, OPEN_METRICS)], readiness.measured())
+    });
+    Router::new()
+        .route("/livez", livez)
+        .route("/readyz", readyz)
+        .route("/metrics", metrics)
+        .with_state((heartbeat, readiness))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::ageing;
 use super::desired::Desired;
 use super::failure::Failure;
 use super::microsoft::Access;
+use super::permissions;
 use super::planned::Waiting;
 use super::reading::Why;
 use super::situation::{Permit, Situation};
@@ -107,10 +108,9 @@ pub(super) fn verdict(situation: &Situation, desired: &Desired) -> Verdict {
         return Verdict::not(waiting.reason, waiting.message);
     }
     match &microsoft.access {
-        Access::NotTried if desired.has_credentials => Verdict::unknown(
-            Reason::NotAsked,
-            "this version does not sign in to Microsoft's APIs: the declared credentials are not used",
-        ),
+        Access::NotTried if desired.credentials.is_some() => {
+            Verdict::unknown(Reason::NotAsked, "the declared credentials were not used in this look")
+        }
         Access::NotTried => Verdict::unknown(
             Reason::NotAsked,
             "no credentials are declared: the tenant is known by the broker's word and by attestations",
@@ -118,11 +118,28 @@ pub(super) fn verdict(situation: &Situation, desired: &Desired) -> Verdict {
         Access::Refused(failure) => Verdict::not(failure.reason, failure.to_string()),
         Access::Failed(failure) => Verdict::unknown(Reason::ReadFailed, failure.to_string()),
         Access::Granted => match microsoft.organization.why() {
-            None => Verdict::met("a token was obtained, and it is for this tenant"),
+            None => Verdict::met(ready(situation, desired)),
             Some(why) => Verdict::new(TriState::Unknown, why.reason(), organization_unread(why)),
         },
     }
 }
+
+/// The permissions that are missing are listed here once; what they are for says only that it is not known. An answer that
+/// flaps changes nothing: what is newly missing is told after a change of the spec, on request, or once it has stayed.
+fn ready(situation: &Situation, desired: &Desired) -> String {
+    let microsoft = &situation.observed.microsoft;
+    let missing: Vec<String> = permissions::missing(desired, microsoft).iter().map(ToString::to_string).collect();
+    let is_news = situation.spec_changed() || situation.reconcile_requested() || ageing::has_any_aged(situation);
+    let stored = situation.memory.condition(ConditionType::CredentialsReady);
+    let stored = stored.filter(|stored| stored.status == TriState::True && !is_news);
+    match stored {
+        Some(stored) if !missing.is_empty() || permissions::is_unread(microsoft) => stored.message,
+        _ if missing.is_empty() => READY.to_owned(),
+        _ => format!("{READY}; to see everything, grant {}", missing.join(", ")),
+    }
+}
+
+const READY: &str = "a token was obtained, and it is for this tenant";
 
 fn organization_unread(why: Why) -> String {
     let next = match why {

@@ -136,11 +136,9 @@ impl Situation {
         if failure.is_some() || is_blind {
             recent.failures = self.recent.failures.saturating_add(1);
         }
-        if let Some(failure) = failure {
-            recent.throttled_until = match failure.class {
-                ErrorClass::Throttled { until } => until.map(|until| self.bounded_wait(until)),
-                _ => None,
-            };
+        // Microsoft's APIs are held back tenant by tenant where their calls are made.
+        if let Some(ErrorClass::Throttled { until }) = self.observed.failure.as_ref().map(|failure| failure.class) {
+            recent.throttled_until = until.map(|until| self.bounded_wait(until));
         }
         recent
     }

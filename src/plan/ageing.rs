@@ -76,6 +76,11 @@ pub(super) fn has_aged_of(situation: &Situation, kind: ConditionType) -> bool {
     is_old(situation, situation.recent.unread_since.get(&kind).copied())
 }
 
+/// Whether anything has not been read for three resyncs.
+pub(super) fn has_any_aged(situation: &Situation) -> bool {
+    has_aged(situation) || situation.recent.unread_since.keys().any(|kind| has_aged_of(situation, *kind))
+}
+
 /// Whether the link of this name has not been read for three resyncs.
 pub(super) fn has_link_aged(situation: &Situation, name: &str) -> bool {
     is_old(situation, situation.recent.unread_links_since.get(name).copied())

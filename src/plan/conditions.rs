@@ -391,10 +391,13 @@ fn unknown_because(situation: &Situation, desired: &Desired, why: Why) -> String
         Why::Ambiguous if attestation::service(desired, situation.now).why() == Some(Why::Ambiguous) => {
             "live attestations contradict each other".to_owned()
         }
-        Why::Ambiguous => {
-            "hunting, incidents and Defender for Identity do not agree on whether it is on; attest what is seen"
-                .to_owned()
-        }
+        Why::Ambiguous => match situation.observed.microsoft.doubts.first() {
+            Some(doubt) => format!("{doubt}; attest what is seen"),
+            None => {
+                "hunting, incidents and Defender for Identity do not agree on whether it is on; attest what is seen"
+                    .to_owned()
+            }
+        },
         Why::NotPermitted => format!("it could not be read: grant {}", lacking.join(" and ")),
         Why::ReadFailed => "it could not be read".to_owned(),
     }

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::api::{
-    Claim, Consent, DeletionPolicy, DesiredState, Integration, ManagementPolicy, ThreatProtectionTenantSpec,
+    Claim, ClientSecretCredentials, Consent, Credentials, CredentialsType, DeletionPolicy, DesiredState, Integration,
+    ManagementPolicy, ThreatProtectionTenantSpec,
 };
 use crate::tenant::{Cloud, Experience, IntegrationType, LinkState, Region, Service, TenantId};
 
@@ -32,14 +34,44 @@ pub struct Desired {
     pub expected_services: BTreeSet<Service>,
     /// What persons attest.
     pub attestations: Vec<Attested>,
-    /// Whether credentials for Microsoft's own APIs are declared.
-    pub has_credentials: bool,
+    /// What the operator signs in to Microsoft's own APIs with, where that is declared.
+    pub credentials: Option<DesiredCredentials>,
+    /// The Azure subscription through which the data centre can be read, lower case.
+    pub observation: Option<String>,
     /// How far the operator goes.
     pub management: ManagementPolicy,
     /// What a deletion means.
     pub deletion: DeletionPolicy,
     /// Time between two looks.
     pub resync: SignedDuration,
+}
+
+/// Declared credentials: an application, and where its proof is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredCredentials {
+    /// Application (client) id, lower case.
+    pub client_id: String,
+    /// Where its proof is.
+    pub proof: DesiredProof,
+}
+
+/// Where the proof of an application is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DesiredProof {
+    /// A client secret in a Secret of the resource's namespace.
+    Secret {
+        /// Name of the Secret.
+        name: String,
+        /// Key in it.
+        key: String,
+    },
+    /// The token of a ServiceAccount of the resource's namespace.
+    ServiceAccount {
+        /// Its name.
+        name: String,
+    },
+    /// The operator's own federated identity, where the administrator allows it.
+    OperatorIdentity,
 }
 
 /// A declared link.
@@ -110,7 +142,13 @@ impl Desired {
             integrations: links(&spec.integrations)?,
             expected_services: spec.expected_services.iter().copied().collect(),
             attestations: attestations(spec)?,
-            has_credentials: spec.credentials.is_some(),
+            credentials: spec.credentials.as_ref().map(credentials).transpose()?,
+            observation: spec
+                .observation
+                .as_ref()
+                .and_then(|observation| observation.subscription_id.as_deref())
+                .map(|id| uuid("spec.observation.subscriptionId", id))
+                .transpose()?,
             management: spec.management_policy,
             deletion: spec.deletion_policy,
             resync: SignedDuration::from_secs(i64::from(spec.resync_seconds.clamp(300, 86400))),
@@ -154,6 +192,37 @@ fn consent(spec: &ThreatProtectionTenantSpec) -> Result<Option<(Consent, Date)>,
         .parse::<Date>()
         .map_err(|error| InvalidSpec::new(field, format!("must be a day such as 2020-03-16: {error}")))?;
     Ok(Some((consent, day)))
+}
+
+fn credentials(declared: &Credentials) -> Result<DesiredCredentials, InvalidSpec> {
+    let field = "spec.credentials";
+    match (declared.type_, &declared.client_secret, &declared.workload_identity) {
+        (CredentialsType::ClientSecret, Some(ClientSecretCredentials { client_id, secret_ref }), None) => {
+            Ok(DesiredCredentials {
+                client_id: uuid("spec.credentials.clientSecret.clientId", client_id)?,
+                proof: DesiredProof::Secret { name: secret_ref.name.clone(), key: secret_ref.key.clone() },
+            })
+        }
+        (CredentialsType::WorkloadIdentity, None, Some(identity)) => Ok(DesiredCredentials {
+            client_id: uuid("spec.credentials.workloadIdentity.clientId", &identity.client_id)?,
+            proof: identity
+                .service_account_name
+                .clone()
+                .map_or(DesiredProof::OperatorIdentity, |name| DesiredProof::ServiceAccount { name }),
+        }),
+        (CredentialsType::ClientSecret, _, _) => {
+            Err(InvalidSpec::new(field, "type ClientSecret needs clientSecret and nothing else"))
+        }
+        (CredentialsType::WorkloadIdentity, _, _) => {
+            Err(InvalidSpec::new(field, "type WorkloadIdentity needs workloadIdentity and nothing else"))
+        }
+    }
+}
+
+/// A UUID in its canonical form, lower case: it becomes part of addresses.
+fn uuid(field: &str, text: &str) -> Result<String, InvalidSpec> {
+    let parsed = Uuid::try_parse(text).map_err(|_| InvalidSpec::new(field, "must be a UUID"))?;
+    Ok(parsed.hyphenated().to_string())
 }
 
 fn check_experience(spec: &ThreatProtectionTenantSpec, region: Option<Region>) -> Result<(), InvalidSpec> {

@@ -57,7 +57,8 @@ pub struct Failure {
     pub reason: Reason,
     /// What happened and why, in one or two sentences for a person, foreign text cleaned and shortened.
     pub message: String,
-    /// The id under which the other side knows the request (`X-Broker-API-Request-Identity`).
+    /// The id under which the other side knows the request: `X-Broker-API-Request-Identity` of a broker; of Microsoft
+    /// its own id (trace id, `request-id`), else our `client-request-id`.
     pub request_id: Option<String>,
 }
 

@@ -3,6 +3,8 @@
 //! Sources: Microsoft, *Turn on Microsoft Threat Protection* (13 March and 23 June 2020), *Turn on Microsoft Defender
 //! XDR* (2025), *Microsoft Defender for Identity integration* with Cloud App Security (2020).
 
+use std::collections::BTreeSet;
+
 use super::desired::{Desired, DesiredLink};
 use super::evidence;
 use super::situation::Situation;
@@ -38,6 +40,18 @@ impl HandOff {
 const TURNS_ON: [Role; 2] = [Role::SecurityAdministrator, Role::GlobalAdministrator];
 /// Who may open a support request.
 const ASKS_SUPPORT: [Role; 2] = [Role::ServiceSupportAdministrator, Role::GlobalAdministrator];
+
+/// Who looks into the licences.
+const SEES_LICENCES: [Role; 2] = [Role::BillingAdministrator, Role::GlobalAdministrator];
+/// Who may change the connection between Defender for Endpoint and Intune.
+const CONNECTS_INTUNE: [Role; 2] = [Role::SecurityAdministrator, Role::IntuneAdministrator];
+
+/// Every role that a hand-off about this tenant may name.
+pub(super) fn roles_in_question(desired: &Desired) -> BTreeSet<Role> {
+    let intune = desired.integrations.values().any(|wish| wish.kind == IntegrationType::EndpointIntune);
+    let always = TURNS_ON.into_iter().chain(ASKS_SUPPORT).chain(SEES_LICENCES);
+    always.chain(CONNECTS_INTUNE.into_iter().filter(|_| intune)).collect()
+}
 
 /// How the operator will know: by its own look where it can see the tenant, else by a person's word.
 fn known_by(situation: &Situation, seen: &str, claim: &str) -> String {
@@ -212,7 +226,7 @@ fn link_text(desired: &Desired, kind: IntegrationType, linked: bool) -> (Vec<Rol
             ),
         ),
         (IntegrationType::EndpointIntune, _) => (
-            vec![Role::SecurityAdministrator, Role::IntuneAdministrator],
+            CONNECTS_INTUNE.to_vec(),
             portal("/securitysettings/endpoints/integration"),
             format!("Settings > Endpoints > Advanced features: turn Microsoft Intune connection {switch}, and save."),
         ),
@@ -298,7 +312,7 @@ pub(super) fn attest(situation: &Situation, desired: &Desired, claim: &str) -> H
 pub(super) fn check_licences(desired: &Desired) -> HandOff {
     HandOff {
         step: PendingStep::Enable,
-        roles: vec![Role::BillingAdministrator, Role::GlobalAdministrator],
+        roles: SEES_LICENCES.to_vec(),
         link: "https://admin.microsoft.com/#/licenses".to_owned(),
         instructions: format!(
             "Billing > Licenses of tenant {}: put in order what the condition Eligible calls doubtful. Nothing is turned on before.",

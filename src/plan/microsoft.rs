@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::failure::Failure;
 use super::reading::{Reading, Why};
-use crate::tenant::{CapabilityStatus, Cloud, ProvisioningStatus, Role, Service, TenantId};
+use crate::tenant::{CapabilityStatus, Cloud, Permission, ProvisioningStatus, Role, Service, TenantId};
 
 /// One look at a tenant through Microsoft's own APIs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub struct Microsoft {
     pub cloud: Reading<Cloud>,
     /// `GET /organization`: who the tenant says it is.
     pub organization: Reading<Organization>,
+    /// `GET /servicePrincipals(…)/appRoleAssignments`: which application permissions are known to be granted, and which
+    /// not.
+    pub permissions: Reading<BTreeMap<Permission, bool>>,
     /// `GET /subscribedSkus`: the licences.
     pub skus: Reading<Listed<SubscribedSku>>,
     /// `GET /directory/subscriptions`: which licences are trials, and when their state changes next.
@@ -246,6 +249,7 @@ impl Microsoft {
             access,
             cloud: Reading::unknown(why),
             organization: Reading::unknown(why),
+            permissions: Reading::unknown(why),
             skus: Reading::unknown(why),
             subscriptions: Reading::unknown(why),
             roles: BTreeMap::new(),

@@ -13,7 +13,7 @@ use super::planned::{Plan, Until};
 use super::reading::Why;
 use super::signals;
 use super::situation::{Permit, Situation};
-use super::step::{Outcome, StepActor};
+use super::step::Outcome;
 use crate::api::{ConditionType, Reason};
 
 /// How often a duplicate looks whether the other resource is still there; it asks nobody but the local store.
@@ -43,11 +43,8 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
     if let Some(class) = failing(situation) {
         return after_failure(situation, class, jitter);
     }
-    match plan.next().map(|step| &step.by) {
-        Some(StepActor::Broker(_)) => return FLOOR,
-        // What is not sent in this pass is no reason to hurry.
-        Some(_) => return later(capabilities.poll, jitter),
-        None => {}
+    if plan.next().is_some() {
+        return FLOOR;
     }
     if let Some(poll) = poll(situation, outcome) {
         return poll.max(FLOOR);
@@ -57,6 +54,8 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
         until_verified(situation, plan)
     } else if waits_for(Reason::ProviderRejected) {
         later(wrong(situation), jitter)
+    } else if let Access::Refused(failure) = &situation.observed.microsoft.access {
+        after_refused_access(situation, failure.reason, jitter)
     } else if first_is_wrong(situation, plan) {
         later(situation.resync(desired).max(allowed(situation)), jitter)
     } else if is_fresh_hand_off(situation, plan) {
@@ -75,6 +74,14 @@ fn failing(situation: &Situation) -> Option<ErrorClass> {
     let failure = situation.observed.failure.as_ref().or(situation.observed.microsoft.failure.as_ref());
     let is_blind = signals::service(&situation.observed.microsoft).why() == Some(Why::ReadFailed);
     failure.map(|failure| failure.class).or_else(|| is_blind.then_some(ErrorClass::Transient))
+}
+
+/// What the resource signs in with was refused, or is not there. It is looked at again soon, because a Secret that is put
+/// right does not tell: the same proof is not shown to Microsoft again for a while, so that this costs little.
+fn after_refused_access(situation: &Situation, reason: Reason, jitter: f64) -> SignedDuration {
+    let is_free = reason == Reason::CredentialsMissing && !situation.has_broker();
+    let least = if is_free { HAND_OFF } else { allowed(situation) };
+    later(least.min(situation.capabilities.slow_probe), jitter)
 }
 
 /// Whether what is declared, or what it needs, is wrong: only a person can mend it.
@@ -107,7 +114,8 @@ fn wrong(situation: &Situation) -> SignedDuration {
 }
 
 /// Whether a person was asked to act a short while ago, and the operator can see it done.
-fn is_fresh_hand_off(situation: &Situation, plan: &Plan) -> bool {
+#[must_use]
+pub fn is_fresh_hand_off(situation: &Situation, plan: &Plan) -> bool {
     let can_see = situation.observed.microsoft.is_asked() || situation.observed.is_retrievable;
     let is_recent = |since: Timestamp| situation.now.duration_since(since) < FRESH;
     let asked = |hand_off: &HandOff| {

@@ -78,7 +78,7 @@ pub struct Recent {
     pub failures: u32,
     /// When the other side last refused a step for good.
     pub refused_at: Option<Timestamp>,
-    /// Before this time nothing may be asked, because the other side said so.
+    /// Before this time the broker may not be asked, because it said so.
     pub throttled_until: Option<Timestamp>,
     /// Since when what a condition rests on could not be read.
     pub unread_since: BTreeMap<ConditionType, Timestamp>,

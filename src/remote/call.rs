@@ -22,6 +22,17 @@ pub enum Api {
     Arm,
 }
 
+impl Api {
+    /// The name in metrics and in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Graph => "graph",
+            Self::Arm => "arm",
+        }
+    }
+}
+
 /// What is asked or done, for the table of answers, messages, the log and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {

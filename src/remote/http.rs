@@ -8,22 +8,20 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Certificate, Client, Identity, Request, Response};
+use reqwest::{Certificate, Client, Identity, Request};
 
 pub use reqwest::Url;
 
+mod answer;
 mod failure;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
+pub use answer::{Answer, BodyLimit, retry_after};
 pub use failure::ExchangeError;
 pub use text::{clean, percent_encode};
-
-/// The largest body of an answer, in bytes.
-pub const BODY_LIMIT: usize = 1024 * 1024;
 
 /// The longest time that a `Retry-After` can make us wait: a broken clock or a hostile answer must not silence a tenant.
 pub const RETRY_AFTER_LIMIT: SignedDuration = SignedDuration::from_hours(1);
@@ -147,50 +145,13 @@ pub fn client(options: &ClientOptions<'_>) -> Result<Client, ClientError> {
     builder.build().map_err(|error| ClientError::Build { cause: clean(&failure::chain(&error)) })
 }
 
-/// An answer, read to its end.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// `Retry-After`, as a duration from `now`, capped; `None` where it is absent, past or unreadable.
-    pub retry_after: Option<SignedDuration>,
-    /// The body, or why it could not be read: the status counts even then.
-    pub body: Result<Vec<u8>, ExchangeError>,
-}
-
-/// Sends a request and reads its answer.
-pub async fn exchange(client: &Client, request: Request, now: Timestamp) -> Result<Answer, ExchangeError> {
+/// Sends a request and reads its answer, its body up to `limit`.
+pub async fn exchange(
+    client: &Client,
+    request: Request,
+    limit: BodyLimit,
+    now: Timestamp,
+) -> Result<Answer, ExchangeError> {
     let response = client.execute(request).await.map_err(|error| ExchangeError::while_sending(&error))?;
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| retry_after(value, now));
-    Ok(Answer { status: response.status().as_u16(), retry_after, body: read_capped(response).await })
-}
-
-async fn read_capped(mut response: Response) -> Result<Vec<u8>, ExchangeError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| ExchangeError::while_reading(&error))? {
-        if body.len() + chunk.len() > BODY_LIMIT {
-            return Err(ExchangeError::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// Reads a `Retry-After`: whole seconds, or a date (RFC 9110, section 10.2.3). Longer than `RETRY_AFTER_LIMIT` is cut
-/// to it; what is past, negative or unreadable is `None`.
-#[must_use]
-pub fn retry_after(value: &str, now: Timestamp) -> Option<SignedDuration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // So many digits that they do not fit are a very long time.
-        let seconds = value.parse::<i64>().unwrap_or(i64::MAX);
-        return Some(SignedDuration::from_secs(seconds).min(RETRY_AFTER_LIMIT));
-    }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(value).ok()?;
-    let wait = date.duration_since(now);
-    (!wait.is_negative()).then(|| wait.min(RETRY_AFTER_LIMIT))
+    Ok(Answer::read(response, limit, now).await)
 }

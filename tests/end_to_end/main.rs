@@ -19,6 +19,7 @@ mod deletion;
 mod endings;
 mod gitops;
 mod judges;
+mod live;
 mod policies;
 mod release;
 

@@ -9,6 +9,7 @@
 
 pub(crate) mod control_plane;
 pub(crate) mod kstatus;
+pub(crate) mod microsoft;
 pub(crate) mod proxy;
 pub(crate) mod simulator;
 pub(crate) mod stage;

@@ -38,6 +38,8 @@ const TEAM: &str = "platform-team";
 pub(crate) struct Announcement {
     /// Base URL of the broker.
     pub(crate) broker_url: String,
+    /// Base URL of Microsoft Entra, Microsoft Graph (before `/v1.0`) and Azure Resource Manager.
+    pub(crate) microsoft_url: String,
     /// Base URL of the control port.
     pub(crate) control_url: String,
     /// File with the certificate authority.
@@ -65,6 +67,12 @@ pub(crate) struct Configuration {
     pub(crate) timing: Vec<(&'static str, u32)>,
     /// The one namespace that is watched.
     pub(crate) namespace: Option<String>,
+    /// Where Microsoft's APIs are: at this simulator, if there is one, else where they really are.
+    pub(crate) microsoft: Option<Announcement>,
+    /// Lines under `microsoft`, indented by two blanks, besides hosts and CA.
+    pub(crate) microsoft_lines: String,
+    /// Directives for the log.
+    pub(crate) log_filter: Option<&'static str>,
 }
 
 impl Configuration {
@@ -84,6 +92,13 @@ impl Configuration {
                 self.request_timeout,
                 self.maximum_polling
             );
+        }
+        if let Some(Announcement { microsoft_url: url, ca_file, .. }) = &self.microsoft {
+            text.push_str("microsoft:\n  hosts:\n");
+            for cloud in ["Public", "GCCHigh", "DoD"] {
+                let _ = writeln!(text, "    {cloud}: {{ login: {url}, graph: {url}/v1.0, arm: {url} }}");
+            }
+            let _ = write!(text, "  caFile: {}\n{}", ca_file.display(), self.microsoft_lines);
         }
         text.push_str("timing:\n");
         for (name, seconds) in &self.timing {
@@ -173,6 +188,9 @@ impl Stage {
                 ("slowProbeSeconds", 2),
             ],
             namespace: Some(self.namespace.clone()),
+            microsoft: Some(self.announcement.clone()),
+            microsoft_lines: String::new(),
+            log_filter: None,
         }
     }
 
@@ -191,6 +209,12 @@ impl Stage {
         std::fs::write(&file, configuration.render()).expect("a configuration file");
         let mut command = Command::new(PROGRAM);
         command.args(["run", "--log-format", "json", "--config"]).arg(&file);
+        if configuration.microsoft.is_some() {
+            command.arg("--allow-simulator");
+        }
+        if let Some(filter) = configuration.log_filter {
+            command.arg("--log-filter").arg(filter);
+        }
         command.env("KUBECONFIG", kubeconfig).env_remove("RUST_LOG");
         let log = format!("operator-{}-{}", self.namespace, uuid::Uuid::new_v4().simple());
         let process = self.plane.spawn(&log, &command).expect("an operator");

@@ -18,7 +18,7 @@ use threat_protection_operator::plan::report::report;
 use threat_protection_operator::plan::situation::{Capabilities, Permit, Recent, Situation, Subject};
 use threat_protection_operator::plan::step::{Outcome, Step, StepActor};
 use threat_protection_operator::remote::broker::{Broker, BrokerAuth, BrokerSettings, OperatorIdentity};
-use threat_protection_operator::remote::{Caller, Execute, Observe, Order, Question};
+use threat_protection_operator::remote::{Caller, Order, Question};
 use threat_protection_operator::simulator::server::{Options, Running, start};
 use threat_protection_operator::tenant::{Experience, TenantId};
 

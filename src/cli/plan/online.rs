@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 use super::forecast::Forecast;
 use super::resource;
 use crate::api::{GROUP, KIND, PLAN_MANAGER, ThreatProtectionTenant, VERSION};
-use crate::cli::broker;
+use crate::cli::outside;
 use crate::config::{Config, ConfigErrors};
 use crate::controller::{self, ClusterError, Guarded, ReconcileError, Settings, now, preview};
 use crate::remote::broker::BrokerSetupError;
+use crate::remote::http::ClientError;
 
 /// What a manifest may say of itself; the rest of its metadata is the server's.
 const OF_THE_USER: [&str; 5] = ["name", "namespace", "labels", "annotations", "finalizers"];
@@ -41,6 +42,9 @@ pub enum OnlineError {
     /// The broker cannot be set up.
     #[error("{0}")]
     Broker(String),
+    /// The way to Microsoft's APIs cannot be set up.
+    #[error("setting up the way to Microsoft's APIs: {0}")]
+    Microsoft(#[from] ClientError),
     /// The API server does not answer.
     #[error(
         "the API server cannot be reached: {0}. Check the server and the current context of your kubeconfig (KUBECONFIG), or plan without a cluster with -f FILE --world FILE"
@@ -128,6 +132,8 @@ pub(super) struct Place<'a> {
     pub config: &'a Path,
     /// The namespace that was named.
     pub namespace: Option<&'a str>,
+    /// Whether Microsoft's APIs are the simulator's.
+    pub allow_simulator: bool,
 }
 
 /// The plan for a stored resource.
@@ -137,7 +143,7 @@ pub(super) async fn of_stored(place: &Place<'_>, name: &str) -> Result<Forecast,
     let namespace = place.namespace.unwrap_or(client.default_namespace()).to_owned();
     let api: Api<Guarded> = Api::namespaced(client.clone(), &namespace);
     let found = api.get(name).await.map_err(|error| unread(&namespace, name, &error))?;
-    forecast(client, config, found).await
+    forecast(place, client, config, found).await
 }
 
 /// The plans for resources as they would be stored if they were applied.
@@ -149,14 +155,21 @@ pub(super) async fn of_file(place: &Place<'_>, manifests: Vec<Value>) -> Result<
         let named = manifest.pointer("/metadata/namespace").and_then(Value::as_str);
         let namespace = named.or(place.namespace).unwrap_or(client.default_namespace()).to_owned();
         let stored = dry_run(&client, &namespace, manifest).await?;
-        forecasts.push(forecast(client.clone(), config.clone(), stored).await?);
+        forecasts.push(forecast(place, client.clone(), config.clone(), stored).await?);
     }
     Ok(forecasts)
 }
 
-async fn forecast(client: Client, config: Config, resource: Guarded) -> Result<Forecast, OnlineError> {
-    let Config { tenancy, broker, capabilities, concurrency, watch_namespace: namespace, probes: _ } = config;
-    let remote = broker::configured::<OnlineError>(broker, &client).await?;
+async fn forecast(
+    place: &Place<'_>,
+    client: Client,
+    config: Config,
+    resource: Guarded,
+) -> Result<Forecast, OnlineError> {
+    let Config { tenancy, broker, microsoft, capabilities, concurrency, watch_namespace: namespace, probes: _ } =
+        config;
+    let own_identity = microsoft.own_identity.clone();
+    let remote = outside::configured::<OnlineError>(broker, microsoft, place.allow_simulator, &client).await?;
     let mut notes = Vec::new();
     let own = resource.0.as_ref().ok().and_then(|resource| resource.metadata.namespace.clone());
     if let Some(watched) = namespace.as_ref().filter(|watched| own.as_ref() != Some(watched)) {
@@ -164,8 +177,8 @@ async fn forecast(client: Client, config: Config, resource: Guarded) -> Result<F
             "by its configuration the operator looks at namespace {watched} only, and not at this resource"
         ));
     }
-    let settings = Settings { tenancy, capabilities, concurrency, namespace };
-    let (situation, tenant, sees_all) = preview(client, remote, settings, resource, now()).await?;
+    let settings = Settings { tenancy, capabilities, own_identity, concurrency, namespace };
+    let (situation, tenant, sees_all) = Box::pin(preview(client, remote, settings, resource, now())).await?;
     if !sees_all {
         let note = "you may not list the resources of other namespaces: one there may declare the same tenant";
         notes.push(note.to_owned());

@@ -65,7 +65,7 @@ pub enum ResourceError {
 }
 
 /// The manifests of a file, of the right kind and with a name; the rest is as it is written.
-pub(super) fn manifests(text: &str) -> Result<Vec<Value>, ResourceError> {
+pub(in crate::cli) fn manifests(text: &str) -> Result<Vec<Value>, ResourceError> {
     let mut manifests = Vec::new();
     for (index, document) in serde_yaml::Deserializer::from_str(text).enumerate() {
         let unreadable = |error: &dyn std::fmt::Display| ResourceError::Yaml { problem: visible(&error.to_string()) };
@@ -105,7 +105,7 @@ fn check(manifest: &Value, document: usize) -> Result<(), ResourceError> {
 /// The resource as an API server would have stored it, without one to ask.
 ///
 /// A manifest without `metadata.generation` is taken for a change of what `status` was written about.
-pub(super) fn as_stored(
+pub(in crate::cli) fn as_stored(
     mut manifest: Value,
     document: usize,
     namespace: Option<&str>,

@@ -34,7 +34,7 @@ pub fn text(forecasts: &[Forecast]) -> String {
 
 /// A text without what a terminal obeys instead of showing it: control and format characters (Unicode Cc and Cf).
 /// Lines stay lines.
-pub(super) fn visible(text: &str) -> String {
+pub(in crate::cli) fn visible(text: &str) -> String {
     text.split('\n').map(visible_line).collect::<Vec<_>>().join("\n")
 }
 

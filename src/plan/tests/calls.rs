@@ -20,6 +20,8 @@ const FLOOR: SignedDuration = SignedDuration::from_millis(200);
 fn calls(world: &World) -> usize {
     let microsoft = match world.observed.microsoft.access {
         Access::NotTried => 0,
+        // Without credentials nobody but the cluster is asked.
+        Access::Refused(ref failure) if failure.reason == Reason::CredentialsMissing => 0,
         Access::Refused(_) | Access::Failed(_) => 1,
         Access::Granted => 9,
     };
@@ -60,7 +62,8 @@ fn off(fields: Value, change: fn(&mut Microsoft)) -> World {
 
 #[rstest]
 #[case::bad_credentials(off(json!({"resyncSeconds": 300}), |m| *m = refused(Reason::CredentialsInvalid)))]
-#[case::bad_credentials_without_a_broker(off(json!({"resyncSeconds": 300}), |m| *m = refused(Reason::CredentialsMissing)).without_broker())]
+#[case::bad_credentials_without_a_broker(off(json!({"resyncSeconds": 300}), |m| *m = refused(Reason::CredentialsInvalid)).without_broker())]
+#[case::no_credentials(off(json!({"resyncSeconds": 300}), |m| *m = refused(Reason::CredentialsMissing)))]
 #[case::missing_permission(off(json!({"resyncSeconds": 300}), |m| m.hunting = Reading::unknown(Why::NotPermitted)))]
 #[case::missing_permission_without_a_broker(off(json!({"resyncSeconds": 300}), |m| m.hunting = Reading::unknown(Why::NotPermitted)).without_broker())]
 #[case::missing_permission_for_a_setting(with_link(LinkState::Unlinked))]
@@ -96,6 +99,16 @@ fn a_wrong_resource_costs_at_most_12_calls_in_an_hour(#[case] wrong: World) {
             );
         }
     }
+}
+
+/// A Secret that is put right does not tell: it is looked at again within minutes, whatever the resync.
+#[rstest]
+#[case::missing(Reason::CredentialsMissing, 2)]
+#[case::invalid(Reason::CredentialsInvalid, 5)]
+fn refused_credentials_are_looked_at_again_soon(#[case] reason: Reason, #[case] minutes: i64) {
+    let mut world = off(json!({"resyncSeconds": 86400}), |_| ()).sees(refused(reason)).without_broker();
+    let delay = pass(&mut world, &Outcome::Done, 0.0);
+    assert_eq!(delay, SignedDuration::from_mins(minutes));
 }
 
 #[rstest]

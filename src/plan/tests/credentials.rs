@@ -93,7 +93,7 @@ fn without_an_answer_it_is_told_whether_credentials_are_declared() {
     };
     assert!(of(World::new(json!({}))).contains("no credentials are declared"));
     let unused = Microsoft { access: Access::NotTried, ..Microsoft::nothing() };
-    assert!(of(World::new(json!({})).sees(unused)).contains("declared credentials are not used"));
+    assert!(of(World::new(json!({})).sees(unused)).contains("declared credentials were not used"));
 }
 
 /// A tenant that its own credentials have proved, and whose verdict is settled.

@@ -8,7 +8,7 @@ use super::eyes::OTHER;
 use super::fixture::*;
 use super::transitions::deprovisioned;
 use crate::api::{DesiredState, ThreatProtectionTenantSpec};
-use crate::plan::desired::{Desired, InvalidSpec};
+use crate::plan::desired::{Desired, DesiredProof, InvalidSpec};
 
 const SUBSCRIPTION: &str = "11111111-1111-4111-8111-111111111111";
 
@@ -90,7 +90,7 @@ fn the_resync_is_within_its_bounds(#[case] fields: Value, #[case] seconds: i64) 
 
 #[test]
 fn credentials_and_targets_are_taken_over() {
-    assert!(!checked(&json!({})).unwrap().has_credentials);
+    assert_eq!(checked(&json!({})).unwrap().credentials, None);
     let workspace = "/subscriptions/x/workspaces/y";
     let declared = json!({
         "credentials": {"type": "WorkloadIdentity", "workloadIdentity": {"clientId": SUBSCRIPTION}},
@@ -101,7 +101,8 @@ fn credentials_and_targets_are_taken_over() {
         ],
     });
     let desired = checked(&declared).unwrap();
-    assert!(desired.has_credentials);
+    let credentials = desired.credentials.unwrap();
+    assert_eq!((credentials.client_id.as_str(), credentials.proof), (SUBSCRIPTION, DesiredProof::OperatorIdentity));
     let targets: Vec<_> = desired.integrations.values().map(|link| link.target.as_deref()).collect();
     assert_eq!(targets, [Some(SUBSCRIPTION), Some(workspace), None]);
 }

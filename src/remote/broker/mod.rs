@@ -17,7 +17,7 @@
 use crate::plan::failure::{ErrorClass, Failure};
 use crate::plan::observed::Observed;
 use crate::plan::step::Outcome;
-use crate::remote::{Execute, Observe, Order, Question};
+use crate::remote::{Order, Question};
 
 mod act;
 mod body;
@@ -76,6 +76,24 @@ impl Broker {
         self.wire.health()
     }
 
+    /// What the broker says of a tenant. It never fails: what could not be read is `Unknown`, and `failure` says why.
+    pub async fn observe(&self, question: &Question) -> Observed {
+        let observed = look::observe(&self.wire, &self.catalog, &self.lost, question).await;
+        if let Some(failure) = &observed.failure {
+            self.note(failure);
+        }
+        observed
+    }
+
+    /// Sends one change. An outcome that is not known is `Refused` with a class that says so.
+    pub async fn execute(&self, order: &Order) -> Outcome {
+        let outcome = act::execute(&self.wire, &self.catalog, order).await;
+        if let Outcome::Refused(failure) = &outcome {
+            self.note(failure);
+        }
+        outcome
+    }
+
     /// A broker that misbehaves is unhealthy; one that refuses a request, asks to wait or is busy is not.
     fn note(&self, failure: &Failure) {
         if matches!(
@@ -84,25 +102,5 @@ impl Broker {
         ) {
             self.wire.set_health(BrokerHealth::Failing(failure.clone()));
         }
-    }
-}
-
-impl Observe for Broker {
-    async fn observe(&self, question: &Question) -> Observed {
-        let observed = look::observe(&self.wire, &self.catalog, &self.lost, question).await;
-        if let Some(failure) = &observed.failure {
-            self.note(failure);
-        }
-        observed
-    }
-}
-
-impl Execute for Broker {
-    async fn execute(&self, order: &Order) -> Outcome {
-        let outcome = act::execute(&self.wire, &self.catalog, order).await;
-        if let Outcome::Refused(failure) = &outcome {
-            self.note(failure);
-        }
-        outcome
     }
 }

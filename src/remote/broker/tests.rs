@@ -15,7 +15,7 @@ use crate::plan::failure::Failure;
 use crate::plan::observed::Observed;
 use crate::plan::step::{BrokerCall, BrokerRequest, Outcome};
 use crate::remote::http::Url;
-use crate::remote::{Caller, Execute, Observe, Order, Question};
+use crate::remote::{Caller, Order, Question};
 use crate::tenant::{Cloud, Experience, Region, TenantId};
 
 mod act;

@@ -23,7 +23,9 @@ pub(super) fn without_answer(act: Act, error: &ExchangeError, request_id: Option
         ExchangeError::ClientCertificateRefused { .. } => {
             (ErrorClass::Auth, "Correct broker.auth.clientCertificate in the operator's configuration.")
         }
-        ExchangeError::TooLarge | ExchangeError::Unsendable { .. } => (ErrorClass::Protocol, "Look into the broker."),
+        ExchangeError::TooLarge { .. } | ExchangeError::Unsendable { .. } => {
+            (ErrorClass::Protocol, "Look into the broker.")
+        }
         ExchangeError::Unreachable { .. } | ExchangeError::Timeout | ExchangeError::Cut { .. } => {
             (ErrorClass::Transient, RETRIED)
         }

@@ -18,7 +18,7 @@ use super::settings::{BrokerAuth, BrokerSettings, BrokerSetupError};
 use super::verdict;
 use crate::plan::failure::Failure;
 use crate::remote::Caller;
-use crate::remote::http::{self, ClientOptions, ExchangeError};
+use crate::remote::http::{self, BodyLimit, ClientOptions, ExchangeError};
 
 /// What the specification calls us, in `context` and in the originating identity.
 const PLATFORM: &str = "kubernetes";
@@ -98,9 +98,9 @@ impl Wire {
             .request(act, query, body, &request_id)
             .map_err(|error| verdict::without_answer(act, &error, Some(request_id.clone())))?;
         let started = Instant::now();
-        let result = http::exchange(&self.client, request, now).await;
+        let result = http::exchange(&self.client, request, BodyLimit::Broker, now).await;
         log(act, &request_id, &result, started);
-        let http::Answer { status, retry_after, body } =
+        let http::Answer { status, retry_after, body, .. } =
             result.map_err(|error| verdict::without_answer(act, &error, Some(request_id.clone())))?;
         if matches!(status, 200..=299 | 400 | 404 | 409 | 410 | 422) {
             self.set_health(BrokerHealth::Ok);

@@ -5,7 +5,7 @@ use std::io;
 
 use rustls::AlertDescription;
 
-use super::{BODY_LIMIT, clean};
+use super::{BodyLimit, clean};
 
 /// A request that brought no answer, or an answer without a readable body.
 ///
@@ -46,8 +46,11 @@ pub enum ExchangeError {
         cause: String,
     },
     /// The body is larger than the limit.
-    #[error("the answer is larger than {BODY_LIMIT} bytes")]
-    TooLarge,
+    #[error("the answer is larger than {} bytes", .limit.bytes())]
+    TooLarge {
+        /// The limit that held.
+        limit: BodyLimit,
+    },
 }
 
 impl ExchangeError {

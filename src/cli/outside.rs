@@ -1,0 +1,37 @@
+//! The outside world that the administrator's configuration names, as every command sets it up.
+
+use kube::Client;
+
+use crate::config::{BrokerConfig, MicrosoftConfig};
+use crate::controller::{self, ClusterError};
+use crate::remote::broker::{Broker, BrokerSetupError};
+use crate::remote::http::ClientError;
+use crate::remote::outside::Outside;
+use crate::remote::session::{Gate, MicrosoftSettings};
+
+/// The broker, if one is configured, and the way to Microsoft's own APIs. Without a configured cluster id the cluster is
+/// asked for its own.
+pub(super) async fn configured<E>(
+    broker: Option<BrokerConfig>,
+    microsoft: MicrosoftConfig,
+    allow_simulator: bool,
+    client: &Client,
+) -> Result<Outside, E>
+where
+    E: From<ClusterError> + From<BrokerSetupError> + From<ClientError>,
+{
+    let gate = gate(microsoft, allow_simulator)?;
+    let Some(broker) = broker else { return Ok(Outside::new(None, gate)) };
+    let cluster_id = match &broker.cluster_id {
+        Some(configured) => configured.clone(),
+        None => controller::cluster_id(client).await?,
+    };
+    let broker = Broker::new(broker.settings(cluster_id, controller::own_identity(client).await))?;
+    Ok(Outside::new(Some(broker), gate))
+}
+
+/// The way to Microsoft's own APIs.
+pub(super) fn gate(microsoft: MicrosoftConfig, allow_simulator: bool) -> Result<Gate, ClientError> {
+    let MicrosoftConfig { hosts, ca_bundle, request_timeout, own_identity: _ } = microsoft;
+    Gate::new(MicrosoftSettings { hosts, ca_bundle, request_timeout, allow_simulator })
+}

@@ -1,0 +1,133 @@
+//! Everything that Microsoft's own APIs show of a tenant, in as few requests as possible.
+//!
+//! Input: questions and what signs in. Output: `Microsoft`, in which whatever could not be read says why. A full survey of
+//! a healthy tenant takes at most eight requests: a batch of the directory and the security features, a batch of hunting
+//! queries, one that counts the members of groups where groups hold roles, further pages, and readings of Azure Resource
+//! Manager, which take turns where there are more of them. A glance takes at most two.
+
+mod azure;
+mod directory;
+mod round;
+mod turns;
+
+use self::azure::Azure;
+use self::round::Round;
+pub use self::turns::Turns;
+use super::auth::SignInError;
+use super::call::Api;
+use super::cloud_check::CloudCheck;
+use super::credentials::Credentials;
+use super::session::{Gate, Session};
+use super::{Glance, Signer, Survey};
+use crate::api::Reason;
+use crate::plan::failure::{ErrorClass, Failure};
+use crate::plan::microsoft::{Access, Microsoft};
+use crate::plan::reading::{Reading, Why};
+
+/// The most requests of a survey: to Microsoft Graph and Azure Resource Manager, tokens apart.
+const MOST_REQUESTS: u32 = 8;
+/// The most requests of a glance.
+const MOST_OF_A_GLANCE: u32 = 2;
+
+/// One full look.
+pub(super) async fn survey(gate: &Gate, turns: &Turns, asked: &Survey) -> Microsoft {
+    let (session, credentials) = match entered(gate, &asked.signer).await {
+        Ok(entered) => entered,
+        Err(microsoft) => return *microsoft,
+    };
+    let mut round = Round::new(&session, asked.signer.now, MOST_REQUESTS);
+    let mut seen = signed_in(&asked.signer);
+    directory::read(&mut round, &asked.inquiry, &credentials.client_id, &mut seen).await;
+    // What lives under another name than the declared one is none of our business.
+    if seen.organization.value().is_none_or(|organization| organization.id == asked.inquiry.tenant) {
+        directory::read_hunting(&mut round, &mut seen).await;
+        Azure { round: &mut round, turns, inquiry: &asked.inquiry }.read(&mut seen).await;
+    }
+    seen.failure = round.into_failure();
+    seen
+}
+
+/// Reads again what a person is expected to change, in the light of what was known.
+pub(super) async fn glance(gate: &Gate, turns: &Turns, asked: &Glance, known: &Microsoft) -> Microsoft {
+    let mut seen = known.clone();
+    if asked.awaited.is_nothing() {
+        return seen;
+    }
+    // What cannot be read again stays as it was known; the next full look says why.
+    let Ok((session, credentials)) = entered(gate, &asked.signer).await else { return seen };
+    let mut round = Round::new(&session, asked.signer.now, MOST_OF_A_GLANCE);
+    let mut fresh = Microsoft::unknown(Access::Granted, Why::ReadFailed);
+    directory::glance(&mut round, (&asked.inquiry, &asked.awaited), &credentials.client_id, &mut fresh).await;
+    Azure { round: &mut round, turns, inquiry: &asked.inquiry }.glance(&asked.awaited, known, &mut fresh).await;
+    renew(&mut seen.hunting, fresh.hunting);
+    renew(&mut seen.incidents, fresh.incidents);
+    renew(&mut seen.alerts, fresh.alerts);
+    renew(&mut seen.identity, fresh.identity);
+    renew(&mut seen.endpoint_location, fresh.endpoint_location);
+    renew(&mut seen.security_center, fresh.security_center);
+    for (name, link) in fresh.links {
+        if link.answer.value().is_some() {
+            // The tenant of its subscription was read in full before.
+            let before = seen.links.get(&name).map(|link| (link.owner.clone(), link.requirements.clone()));
+            let (owner, requirements) = before.unwrap_or((link.owner, link.requirements));
+            seen.links.insert(name, crate::plan::microsoft::ObservedLink { owner, requirements, ..link });
+        }
+    }
+    seen
+}
+
+/// Another answer takes the place of what was known; none at all does not.
+fn renew<T>(known: &mut Reading<T>, fresh: Reading<T>) {
+    if !fresh.why().is_some_and(Why::may_pass) {
+        *known = fresh;
+    }
+}
+
+/// Nothing is read yet, and the tenant can be asked.
+fn signed_in(signer: &Signer) -> Microsoft {
+    Microsoft { cloud: Reading::observed(signer.cloud), ..Microsoft::unknown(Access::Granted, Why::NotAsked) }
+}
+
+/// Signs in to Microsoft Graph, after the cloud was compared; what is known where that does not succeed.
+pub(super) async fn entered<'a>(
+    gate: &'a Gate,
+    signer: &'a Signer,
+) -> Result<(Session<'a>, &'a Credentials), Box<Microsoft>> {
+    let (session, credentials) = compared(gate, signer).await?;
+    match session.sign_in(Api::Graph).await {
+        Ok(()) => Ok((session, credentials)),
+        Err(error) => Err(Box::new(not_in(signer, error))),
+    }
+}
+
+fn not_in(signer: &Signer, error: SignInError) -> Microsoft {
+    let is_final = matches!(error, SignInError::Refused(_));
+    let microsoft = Microsoft::no_access(error.into_failure(), is_final);
+    Microsoft { cloud: Reading::observed(signer.cloud), ..microsoft }
+}
+
+/// A session in the declared cloud, where the tenant says that it lives there. No token is asked for before that is known.
+pub(super) async fn compared<'a>(
+    gate: &'a Gate,
+    signer: &'a Signer,
+) -> Result<(Session<'a>, &'a Credentials), Box<Microsoft>> {
+    let credentials = match &signer.credentials {
+        Ok(credentials) => credentials,
+        Err(unusable) => return Err(Box::new(Microsoft::no_access(unusable.failure.clone(), unusable.is_final))),
+    };
+    match gate.cloud(signer.tenant, signer.cloud, signer.now).await {
+        CloudCheck::Known(cloud) if cloud == signer.cloud => {
+            Ok((gate.session(credentials, signer.tenant, signer.cloud, signer.now), credentials))
+        }
+        CloudCheck::Known(cloud) => {
+            Err(Box::new(Microsoft { cloud: Reading::observed(cloud), ..Microsoft::nothing() }))
+        }
+        CloudCheck::Ambiguous(message) => {
+            let failure =
+                Failure { class: ErrorClass::Invalid, reason: Reason::UnsupportedCloud, message, request_id: None };
+            Err(Box::new(Microsoft::no_access(failure, true)))
+        }
+        CloudCheck::Refused(failure) => Err(Box::new(Microsoft::no_access(failure, true))),
+        CloudCheck::Failed(failure) => Err(Box::new(Microsoft::no_access(failure, false))),
+    }
+}

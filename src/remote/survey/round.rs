@@ -1,0 +1,193 @@
+//! The requests of one look: counted, sent one by one or in batches, and the first trouble remembered.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::api::Reason;
+use crate::plan::failure::{ErrorClass, Failure};
+use crate::plan::microsoft::Listed;
+use crate::plan::reading::Reading;
+use crate::remote::answers::Context;
+use crate::remote::auth::SignInError;
+use crate::remote::call::{Api, Call, Operation, Reply, Unread};
+use crate::remote::graph::batch;
+use crate::remote::held::Held;
+use crate::remote::session::Session;
+use crate::remote::shape::Page;
+use crate::tenant::Permission;
+
+/// The most pages of one list.
+const MOST_PAGES: usize = 5;
+
+/// An answer, or why there is none.
+pub(super) type Answered = Result<Reply, Failure>;
+
+/// The requests of one look at one tenant.
+pub(super) struct Round<'a> {
+    session: &'a Session<'a>,
+    now: Timestamp,
+    most: u32,
+    held: Reading<Held>,
+    failure: Option<Failure>,
+}
+
+impl<'a> Round<'a> {
+    /// At most `most` requests.
+    pub(super) const fn new(session: &'a Session<'a>, now: Timestamp, most: u32) -> Self {
+        let held = Reading::unknown(crate::plan::reading::Why::NotAsked);
+        Self { session, now, most, held, failure: None }
+    }
+
+    /// The first trouble with something that matters.
+    pub(super) fn into_failure(self) -> Option<Failure> {
+        self.failure
+    }
+
+    /// What answers are judged by.
+    pub(super) const fn context(&self) -> Context<'_> {
+        Context { held: &self.held, now: self.now }
+    }
+
+    /// The time of this pass.
+    pub(super) const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// What the application may do: it tells a missing permission from a feature that is not there.
+    pub(super) fn set_held(&mut self, held: Reading<Held>) {
+        self.held = held;
+    }
+
+    /// The permissions that are known to be granted or not.
+    pub(super) fn permissions(&self) -> Reading<BTreeMap<Permission, bool>> {
+        self.held.as_ref().map(Held::known)
+    }
+
+    /// How many requests are left.
+    pub(super) fn left(&self) -> u32 {
+        self.most.saturating_sub(self.session.requests())
+    }
+
+    /// Signs in to Azure Resource Manager.
+    pub(super) async fn sign_in_to_arm(&self) -> Result<(), Unread> {
+        self.session.sign_in(Api::Arm).await.map_err(SignInError::into_failure).map_err(Unread::Failed)
+    }
+
+    /// Sends one call.
+    pub(super) async fn ask(&self, call: &Call) -> Answered {
+        self.session.ask(call).await
+    }
+
+    /// Sends calls of Microsoft Graph in as few requests as possible; their answers come in the order of the calls. Where
+    /// there is no batch, as far as the requests of this look go.
+    pub(super) async fn ask_all(&self, calls: &[Call]) -> Vec<Answered> {
+        let mut answers = Vec::with_capacity(calls.len());
+        for calls in calls.chunks(batch::LIMIT) {
+            answers.extend(self.ask_batch(calls).await);
+        }
+        answers
+    }
+
+    async fn ask_batch(&self, calls: &[Call]) -> Vec<Answered> {
+        if let [call] = calls {
+            return vec![self.ask(call).await];
+        }
+        let failed = |failure: &Failure| calls.iter().map(|_| Err(failure.clone())).collect();
+        if self.left() == 0 {
+            return failed(&over_budget());
+        }
+        let reply = match self.ask(&batch::call(calls)).await {
+            Ok(reply) if matches!(reply.status, 404 | 405 | 501) => return self.ask_singly(calls).await,
+            Ok(reply) => reply,
+            Err(failure) => return failed(&failure),
+        };
+        match batch::replies(&reply, calls.len(), self.context()) {
+            Ok(parts) => {
+                for part in parts.iter().flatten().filter(|part| part.status == 429) {
+                    self.session.note_throttled(Api::Graph, part.retry_after);
+                }
+                parts
+            }
+            Err(unread) => failed(&failure_of(unread)),
+        }
+    }
+
+    async fn ask_singly(&self, calls: &[Call]) -> Vec<Answered> {
+        let mut answers = Vec::with_capacity(calls.len());
+        for call in calls {
+            answers.push(if self.left() == 0 { Err(over_budget()) } else { self.ask(call).await });
+        }
+        answers
+    }
+
+    /// Reads a list from its first page on.
+    pub(super) async fn list<T>(
+        &self,
+        call: &Call,
+        first: Answered,
+        read: impl Fn(&Reply, Context<'_>) -> Result<Page<T>, Unread>,
+    ) -> Result<Listed<T>, Unread> {
+        let mut page = read(&first.map_err(Unread::Failed)?, self.context())?;
+        let mut pages = Vec::new();
+        loop {
+            let next = page.next.clone();
+            pages.push(page);
+            let Some(link) = next.filter(|_| pages.len() < MOST_PAGES && self.left() > 0) else { break };
+            let Ok(call) = self.session.following(call, &link) else { break };
+            match self.ask(&call).await.ok().and_then(|reply| read(&reply, self.context()).ok()) {
+                Some(following) => page = following,
+                // What was read so far counts; that is not all.
+                None => break,
+            }
+        }
+        Ok(Page::list(pages))
+    }
+
+    /// The reading that an answer comes to. Trouble with it is the look's trouble.
+    pub(super) fn reading<T>(&mut self, read: Result<T, Unread>) -> Reading<T> {
+        if let Err(Unread::Failed(failure)) = &read {
+            self.failure.get_or_insert_with(|| failure.clone());
+        }
+        optional(read)
+    }
+}
+
+/// The reading of something that nothing else depends on.
+pub(super) fn optional<T>(read: Result<T, Unread>) -> Reading<T> {
+    match read {
+        Ok(value) => Reading::observed(value),
+        Err(unread) => unread.reading(),
+    }
+}
+
+/// Reads one answer.
+pub(super) fn read_one<T>(
+    answer: Answered,
+    context: Context<'_>,
+    read: impl FnOnce(&Reply, Context<'_>) -> Result<T, Unread>,
+) -> Result<T, Unread> {
+    read(&answer.map_err(Unread::Failed)?, context)
+}
+
+fn over_budget() -> Failure {
+    Failure {
+        class: ErrorClass::Transient,
+        reason: Reason::ProviderUnavailable,
+        message: "the requests of this look are used up: it is asked at the next one".to_owned(),
+        request_id: None,
+    }
+}
+
+/// A batch that could not be read as such says nothing of its parts.
+fn failure_of(unread: Unread) -> Failure {
+    match unread {
+        Unread::Failed(failure) => failure,
+        Unread::NotPermitted(_) | Unread::Ambiguous(_) => Failure {
+            class: ErrorClass::Protocol,
+            reason: Reason::ProviderUnavailable,
+            message: format!("Microsoft Graph refused {} as a whole: it is tried again", Operation::Batch),
+            request_id: None,
+        },
+    }
+}
