@@ -157,7 +157,7 @@ pub(super) fn mutations(bodies: &[Value], count: usize) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Numbers that are the same in every run (SplitMix64).
+/// Numbers that are the same in every run (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {
