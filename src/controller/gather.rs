@@ -188,7 +188,8 @@ pub(super) async fn observed_again<R: Observe>(operator: &Operator<R>, situation
             before.clone()
         }
     };
-    let known = &before.microsoft;
+    // What was read before the step says nothing of what it brought about.
+    let known = &before.microsoft.clone().forgetting(&awaited);
     let microsoft = match (&situation.desired, signer(operator, situation).await) {
         (Ok(desired), Some(signer)) if known.is_asked() => {
             let inquiry = inquiry::inquiry(desired, &situation.memory);

@@ -45,15 +45,20 @@ impl Held {
 }
 
 /// The permissions whose grantors are all in `GRANTS`, by the permission tables of the calls that ask for them (Microsoft
-/// Graph v1.0, 2025). The others (licences, directory roles, groups, Intune, applications) are also granted by wider
-/// permissions that come and go, so that their absence is never claimed.
-const PROVABLE: [Permission; 4] =
-    [Permission::SecurityIncidents, Permission::SecurityAlerts, Permission::ThreatHunting, Permission::IdentityHealth];
+/// Graph v1.0, 2025). The others (licences, directory roles, groups, applications) are also granted by wider permissions
+/// that come and go, so that their absence is never claimed.
+const PROVABLE: [Permission; 5] = [
+    Permission::SecurityIncidents,
+    Permission::SecurityAlerts,
+    Permission::ThreatHunting,
+    Permission::IdentityHealth,
+    Permission::IntuneConnector,
+];
 
 /// App role ids of Microsoft Graph, the same in every tenant, and what each allows here.
 ///
 /// Source: Microsoft, *Microsoft Graph permissions reference* (2025), application permissions.
-const GRANTS: [(&str, &[Permission]); 21] = [
+const GRANTS: [(&str, &[Permission]); 23] = [
     // Organization.Read.All
     ("498476ce-e0fe-48b0-b801-37ba7e2685c6", &[Permission::Organization]),
     // Organization.ReadWrite.All
@@ -92,6 +97,10 @@ const GRANTS: [(&str, &[Permission]); 21] = [
     ("06a5fe6d-c49d-46a7-b082-56b1b14103c7", &[Permission::IntuneConnector]),
     // DeviceManagementServiceConfig.ReadWrite.All
     ("5ac13192-7ace-4fcf-b828-1a26f28068ee", &[Permission::IntuneConnector]),
+    // DeviceManagementConfiguration.Read.All
+    ("dc377aa6-52d8-4e23-b271-2a7ae04cedf3", &[Permission::IntuneConnector]),
+    // DeviceManagementConfiguration.ReadWrite.All
+    ("9241abd9-d0e6-425a-bd4f-47ba86e767a4", &[Permission::IntuneConnector]),
     // Application.Read.All
     ("9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30", &[Permission::Applications]),
     // Application.ReadWrite.All

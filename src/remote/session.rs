@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -44,6 +45,8 @@ pub struct MicrosoftSettings {
     pub request_timeout: Duration,
     /// Whether the hosts are a simulator: then they must be, else they must not.
     pub allow_simulator: bool,
+    /// Requests at once and a minute, for each tenant and application.
+    pub requests_per_minute: NonZeroU32,
 }
 
 /// What all tenants share: the HTTPS client, tokens, budgets, the clouds of tenants. Volatile: losing it costs requests.
@@ -62,10 +65,10 @@ impl Gate {
     /// # Errors
     /// A CA bundle that cannot be used.
     pub fn new(settings: MicrosoftSettings) -> Result<Self, ClientError> {
-        let MicrosoftSettings { hosts, ca_bundle, request_timeout, allow_simulator } = settings;
+        let MicrosoftSettings { hosts, ca_bundle, request_timeout, allow_simulator, requests_per_minute } = settings;
         let channel = Channel::new(ca_bundle.as_deref(), request_timeout, allow_simulator)?;
         let tokens = Tokens::new(hosts.clone(), channel.clone(), REFUSAL_TTL);
-        Ok(Self { hosts, channel, tokens, budget: Budget::default(), clouds: Clouds::default() })
+        Ok(Self { hosts, channel, tokens, budget: Budget::new(requests_per_minute), clouds: Clouds::default() })
     }
 
     /// In which cloud the tenant lives, as the sign-in host of the declared cloud says. No credentials are needed; an

@@ -153,6 +153,7 @@ impl StandIn {
             ca_bundle: Some(self.ca.clone().into_bytes()),
             request_timeout: Duration::from_secs(5),
             allow_simulator: false,
+            requests_per_minute: crate::remote::budget::REQUESTS_PER_MINUTE,
         }
     }
 

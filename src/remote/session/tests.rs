@@ -411,6 +411,7 @@ fn a_bundle_that_is_none_is_refused() {
         ca_bundle: Some(b"hello".to_vec()),
         request_timeout: Duration::from_secs(1),
         allow_simulator: false,
+        requests_per_minute: crate::remote::budget::REQUESTS_PER_MINUTE,
     };
     assert!(matches!(Gate::new(settings), Err(ClientError::CaBundle { .. })));
 }
