@@ -5,7 +5,7 @@
 //! another, because the narrowest limits
 //! of what is asked are 45 hunting queries and 50 requests for incidents a minute and tenant, all applications together
 //! (Microsoft, *Microsoft Graph service-specific throttling limits*, 2024; *List incidents API in Microsoft Defender XDR*,
-//! 2025): a full observation fits into the burst three times, and a third of the limits stays for the tenant's other
+//! 2025). Hunting queries in a batch count one by one. A full observation fits into the burst twice, and a third of the limits stays for the tenant's other
 //! applications.
 
 use std::collections::BTreeMap;
@@ -136,8 +136,8 @@ impl Budget {
         Self { per_minute, accounts: Mutex::default() }
     }
 
-    /// Takes one request out of the account, or says until when there is none.
-    pub fn take(&self, payer: &Payer, api: Api, now: Timestamp) -> Result<(), HeldBack> {
+    /// Takes a request of some weight out of the account, or says until when there is not so much in it.
+    pub fn take(&self, payer: &Payer, (api, weight): (Api, NonZeroU32), now: Timestamp) -> Result<(), HeldBack> {
         let mut accounts = self.locked();
         accounts.hand.set(now);
         accounts.sweep(now);
@@ -147,12 +147,14 @@ impl Budget {
             return Err(HeldBack { until, is_asked_for: true });
         }
         account.counted = now;
-        match account.bucket.check() {
-            Ok(state) => {
+        // Nothing weighs more than all that there can be.
+        match account.bucket.check_n(weight.min(self.per_minute)) {
+            Err(_) => Ok(()),
+            Ok(Ok(state)) => {
                 account.left = state.remaining_burst_capacity();
                 Ok(())
             }
-            Err(refusal) => {
+            Ok(Err(refusal)) => {
                 account.left = 0;
                 let wait = refusal.earliest_possible().duration_since(clock.now());
                 Err(HeldBack { until: later(now, Duration::from(wait)), is_asked_for: false })

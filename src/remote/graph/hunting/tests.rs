@@ -37,7 +37,7 @@ fn absent(table: &str) -> Reply {
 }
 
 fn refused() -> Reply {
-    reply(403, "")
+    reply(403, r#"{"error":{"code":"Forbidden","message":"Account is not provisioned."}}"#)
 }
 
 fn broken() -> Reply {
