@@ -46,6 +46,10 @@ pub(super) fn microsoft(file: Microsoft, directory: &Path, problems: &mut Proble
 
 fn overridden(cloud: Cloud, names: &HostNames, problems: &mut Problems) -> HostOverrides {
     let HostNames { login, graph, arm } = names;
+    if graph.as_deref().is_some_and(|text| !text.trim_end_matches('/').ends_with("/v1.0")) {
+        let field = format!("microsoft.hosts.{cloud}.graph");
+        problems.add(field, "it does not end in /v1.0, so no call would be found", "Write it as https://host/v1.0");
+    }
     let mut url = |name: &str, text: &Option<String>| -> Option<Url> {
         let text = text.as_deref()?;
         http::base_url(text)

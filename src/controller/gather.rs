@@ -43,8 +43,23 @@ pub(super) async fn resource<R>(operator: &Operator<R>, object: &Guarded) -> Res
     Ok(stored)
 }
 
+/// Whether the resource may manage its tenant, among all that declare it, once a look has shown whether its own
+/// credentials prove the tenant.
+fn permit_after<R>(operator: &Operator<R>, stored: &Stored, permit: Permit, observed: &Observed) -> Permit {
+    let organization = observed.microsoft.organization.value().map(|organization| organization.id);
+    if permit != Permit::NotAllowed || !observed.microsoft.is_asked() || organization != stored.tenant {
+        return permit;
+    }
+    let claimant = Claimant { has_proved: true, ..stored.claimant.clone() };
+    among(operator, stored, &claimant)
+}
+
 /// Whether the resource may manage its tenant, among all that declare it.
 pub(super) fn permit<R>(operator: &Operator<R>, stored: &Stored) -> Permit {
+    among(operator, stored, &Claimant { has_proved: false, ..stored.claimant.clone() })
+}
+
+fn among<R>(operator: &Operator<R>, stored: &Stored, claimant: &Claimant) -> Permit {
     let Some(tenant) = stored.tenant else { return Permit::NotAllowed };
     let claimants: Vec<Claimant> = operator
         .resources
@@ -52,7 +67,7 @@ pub(super) fn permit<R>(operator: &Operator<R>, stored: &Stored) -> Permit {
         .iter()
         .filter_map(|object| object.0.as_ref().ok().and_then(|resource| stored::claims(resource, tenant)))
         .collect();
-    let (permit, other) = ownership::permit(&operator.tenancy, tenant, &stored.claimant, &claimants);
+    let (permit, other) = ownership::permit(&operator.tenancy, tenant, claimant, &claimants);
     let is_known = ready_reason(stored) == Some(Reason::DuplicateTenant.name());
     if let Some(Claimant { namespace, name, .. }) = other.filter(|_| !is_known) {
         tracing::info!(other = %format_args!("{namespace}/{name}"), "another resource acts for the tenant");
@@ -205,7 +220,7 @@ pub(super) fn situation<R>(
     Situation {
         subject: stored.subject.clone(),
         desired: stored.desired.clone(),
-        permit,
+        permit: permit_after(operator, stored, permit, &observed),
         observed,
         memory: Memory::new(stored.status.clone()),
         recent: operator.recall.recent(&stored.subject.uid),
