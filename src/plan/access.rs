@@ -136,16 +136,19 @@ pub(super) fn verdict(situation: &Situation, desired: &Desired) -> Verdict {
 /// The permissions that are missing are listed here once; what they are for says only that it is not known. An answer that
 /// flaps changes nothing: what is newly missing is told after a change of the spec, on request, or once it has stayed.
 fn ready(situation: &Situation, desired: &Desired) -> String {
-    let microsoft = &situation.observed.microsoft;
-    let missing: Vec<String> = permissions::missing(desired, microsoft).iter().map(ToString::to_string).collect();
-    let is_news = situation.spec_changed() || situation.reconcile_requested() || ageing::has_any_aged(situation);
     let stored = situation.memory.condition(ConditionType::CredentialsReady);
-    let stored = stored.filter(|stored| stored.status == TriState::True && !is_news);
-    match stored {
-        Some(stored) if !missing.is_empty() || permissions::is_unread(microsoft) => stored.message,
-        _ if missing.is_empty() => READY.to_owned(),
-        _ => format!("{READY}; to see everything, grant {}", missing.join(", ")),
+    let stored = stored.filter(|stored| stored.status == TriState::True);
+    let is_news = stored.is_none()
+        || situation.spec_changed()
+        || situation.reconcile_requested()
+        || ageing::has_any_aged(situation);
+    let told = stored.map(|stored| stored.message).unwrap_or_default();
+    let missing = permissions::to_name(desired, &situation.observed.microsoft, &told, is_news);
+    if missing.is_empty() {
+        return READY.to_owned();
     }
+    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    format!("{READY}; to see everything, grant {}", missing.join(", "))
 }
 
 const READY: &str = "a token was obtained, and it is for this tenant";

@@ -84,7 +84,7 @@ impl Gate {
     pub fn session<'a>(&'a self, who: &'a Credentials, tenant: TenantId, cloud: Cloud, now: Timestamp) -> Session<'a> {
         let payer = Payer { tenant, client_id: who.client_id.clone() };
         let (started, requests, renewed) = (Instant::now(), AtomicU32::default(), Mutex::default());
-        Session { gate: self, who, cloud, payer, now, started, requests, renewed }
+        Session { gate: self, who, cloud, payer, now, started, requests, most: u32::MAX, renewed }
     }
 
     /// What is left of the budgets, over all tenants, for metrics.
@@ -103,6 +103,8 @@ pub struct Session<'a> {
     now: Timestamp,
     started: Instant,
     requests: AtomicU32,
+    /// A second try after a 401 must not make them more than this.
+    most: u32,
     /// APIs whose token was renewed after a 401; it is done once in a session.
     renewed: Mutex<BTreeSet<Api>>,
 }
@@ -114,6 +116,12 @@ impl fmt::Debug for Session<'_> {
 }
 
 impl Session<'_> {
+    /// The same, with no second try after a 401 once this many requests were sent.
+    #[must_use]
+    pub fn within(self, most: u32) -> Self {
+        Self { most, ..self }
+    }
+
     /// Buys a token for this API, unless there is one.
     ///
     /// # Errors
@@ -145,7 +153,8 @@ impl Session<'_> {
         let api = call.operation.api();
         let token = self.take_and_sign_in(call).await?;
         let reply = self.sent(call, &token).await?;
-        if reply.status != 401 || is_an_answer(&reply) || !self.may_renew(api, &token) {
+        let is_over = self.requests() >= self.most;
+        if reply.status != 401 || is_an_answer(&reply) || is_over || !self.may_renew(api, &token) {
             return Ok(reply);
         }
         let token = self.take_and_sign_in(call).await?;

@@ -18,6 +18,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 
+pub(super) mod microsoft;
+
 use super::channel::Channel;
 use super::credentials::{Credentials, Proof};
 use super::hosts::{HostOverrides, Hosts};
