@@ -20,7 +20,7 @@ fn workspace() -> String {
     )
 }
 
-fn desired(integrations: Value, is_observed: bool) -> Desired {
+fn desired(integrations: &Value, is_observed: bool) -> Desired {
     let mut spec = json!({ "tenantId": TENANT, "integrations": integrations });
     if is_observed {
         spec["observation"] = json!({ "subscriptionId": SUBSCRIPTION });
@@ -82,12 +82,12 @@ fn a_full_look_asks_for_everything_that_is_declared() {
         .into(),
         pending: names(&["identity", "intune", "wdatp", "mcas", "sentinel"]),
     };
-    assert_eq!(inquiry(&desired(every_kind(), true), &Memory::new(None)), expected);
+    assert_eq!(inquiry(&desired(&every_kind(), true), &Memory::new(None)), expected);
 }
 
 #[test]
 fn roles_are_asked_for_as_far_as_a_hand_off_may_name_them() {
-    let asked = inquiry(&desired(json!([]), false), &Memory::new(None));
+    let asked = inquiry(&desired(&json!([]), false), &Memory::new(None));
     assert!(!asked.roles.contains(&Role::IntuneAdministrator));
     assert_eq!((asked.roles.len(), asked.observation, asked.links.len(), asked.pending.len()), (4, None, 0, 0));
 }
@@ -95,7 +95,7 @@ fn roles_are_asked_for_as_far_as_a_hand_off_may_name_them() {
 /// A batch takes twenty questions: each role is two, and there are eight others at most.
 #[test]
 fn the_roles_fit_into_one_batch_with_everything_else() {
-    assert!(inquiry(&desired(every_kind(), true), &Memory::new(None)).roles.len() * 2 + 8 <= 20);
+    assert!(inquiry(&desired(&every_kind(), true), &Memory::new(None)).roles.len() * 2 + 8 <= 20);
 }
 
 #[rstest]
@@ -104,7 +104,7 @@ fn the_roles_fit_into_one_batch_with_everything_else() {
 #[case::not_known(&[("intune", "Unknown"), ("mcas", "Unknown"), ("wdatp", "Linked"), ("sentinel", "Linked")], &["identity", "intune", "mcas"])]
 fn a_link_is_pending_unless_it_is_known_to_be_as_declared(#[case] stored: &[(&str, &str)], #[case] pending: &[&str]) {
     let memory = Memory::new(Some(status(&[], stored)));
-    assert_eq!(inquiry(&desired(every_kind(), false), &memory).pending, names(pending));
+    assert_eq!(inquiry(&desired(&every_kind(), false), &memory).pending, names(pending));
 }
 
 #[rstest]
@@ -125,13 +125,13 @@ fn what_a_person_is_to_do_is_awaited(
     // That to Defender for Endpoint is as declared, and no API shows that of Defender for Identity.
     let stored =
         [("wdatp", "Linked"), ("mcas", "Linked"), ("intune", "Unlinked"), ("identity", "Unlinked"), ("gone", "Linked")];
-    let awaits = awaited(&desired(every_kind(), true), &status(steps, &stored));
+    let awaits = awaited(&desired(&every_kind(), true), &status(steps, &stored));
     assert_eq!(awaits, Awaited { service, location, links: names(links) });
     assert_eq!(awaits.is_nothing(), steps.is_empty());
 }
 
 #[test]
 fn a_place_that_nobody_can_look_up_is_not_awaited() {
-    let awaits = awaited(&desired(json!([]), false), &status(&["Attest"], &[]));
+    let awaits = awaited(&desired(&json!([]), false), &status(&["Attest"], &[]));
     assert_eq!(awaits, Awaited { service: true, location: false, links: names(&[]) });
 }

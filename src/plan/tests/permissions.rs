@@ -183,11 +183,11 @@ fn answers_that_come_and_go_change_nothing() {
         ("groups were not counted", |m| lack_groups(m, Why::NotAsked)),
         ("groups could not be counted", |m| lack_groups(m, Why::ReadFailed)),
         ("roles could not be read", |m| {
-            m.roles.values_mut().for_each(|held| held.assigned = Reading::unknown(Why::ReadFailed))
+            m.roles.values_mut().for_each(|held| held.assigned = Reading::unknown(Why::ReadFailed));
         }),
         ("the workspace was not in turn", |m| drop(m.links.remove("sentinel"))),
         ("the workspace could not be read", |m| {
-            show_link(m, "sentinel", IntegrationType::SentinelIncidents, Some(Why::ReadFailed))
+            show_link(m, "sentinel", IntegrationType::SentinelIncidents, Some(Why::ReadFailed));
         }),
         ("something else is missing now", |m| m.alerts = Reading::unknown(Why::NotPermitted)),
     ];

@@ -313,12 +313,14 @@ fn graph(path: &str, body: &str) -> Canned {
             list(&json!([{ "skuId": "06ebc4ee-1bb5-47dd-8120-11324bc54e06", "isTrial": false,
             "status": "Enabled", "nextLifecycleDateTime": "2027-01-01T00:00:00Z" }]))
         }
-        "/security/incidents" | "/security/alerts_v2" | "/security/identities/healthIssues" => list(&json!([])),
+        "/security/incidents"
+        | "/security/alerts_v2"
+        | "/security/identities/healthIssues"
+        | "/roleManagement/directory/roleEligibilityScheduleInstances" => list(&json!([])),
         "/deviceManagement/mobileThreatDefenseConnectors/fc780465-2017-40d4-a0c5-307022471b92" => {
             Canned::json(200, &json!({ "partnerState": "enabled" }))
         }
         "/roleManagement/directory/roleAssignments" => list(&json!([holder])),
-        "/roleManagement/directory/roleEligibilityScheduleInstances" => list(&json!([])),
         "/security/runHuntingQuery" if body.contains("getschema") => {
             Canned::json(200, &json!({ "schema": [], "results": [{ "ColumnName": "Timestamp" }] }))
         }

@@ -1,11 +1,13 @@
 //! The part of a look that asks Azure Resource Manager: where Defender for Endpoint keeps its data, and the links that are
 //! settings of Azure. What does not fit into this look waits for its turn.
 
+mod glance;
+
 use std::collections::BTreeMap;
 
 use super::round::{Round, optional, read_one};
 use super::turns::Turns;
-use crate::plan::inquiry::{Awaited, Inquiry};
+use crate::plan::inquiry::Inquiry;
 use crate::plan::microsoft::{LinkAnswer, Listed, Microsoft, ObservedLink, Requirements};
 use crate::plan::reading::{Reading, Why};
 use crate::remote::arm::sentinel::{self, Connector};
@@ -101,72 +103,6 @@ impl Azure<'_, '_> {
                     self.subscription(subscription, &names, &mut settings, seen).await;
                 }
                 Target::Workspace(workspace) => self.workspace(&workspace, &names, seen).await,
-            }
-        }
-    }
-
-    /// Reads again what is awaited, as far as it fits, oldest first. A subscription that is not known to be the tenant's
-    /// own is left to the full look.
-    pub(super) async fn glance(mut self, awaited: &Awaited, known: &Microsoft, seen: &mut Microsoft) {
-        let observation = self.inquiry.observation.as_deref().and_then(|id| id.parse::<SubscriptionId>().ok());
-        let observation = observation.filter(|_| awaited.location && self.is_ours(&known.observation_owner));
-        let mut targets = self.targets();
-        for names in targets.values_mut() {
-            names.retain(|name| {
-                awaited.links.contains(name) && known.links.get(name).is_some_and(|link| self.is_ours(&link.owner))
-            });
-        }
-        targets.retain(|_, names| !names.is_empty());
-        let is_nothing = observation.is_none() && targets.is_empty();
-        if is_nothing || self.round.left() == 0 || self.round.sign_in_to_arm().await.is_err() {
-            return;
-        }
-        let mut targets: Vec<_> = targets.into_iter().collect();
-        targets.sort_by_cached_key(|(target, _)| self.turns.last(self.inquiry.tenant, &target.name()));
-        let place = observation.map(|id| (id, self.turns.last(self.inquiry.tenant, &place(id))));
-        let oldest = targets.first().map(|(target, _)| self.turns.last(self.inquiry.tenant, &target.name()));
-        let is_place_last = place.zip(oldest).is_some_and(|((_, place), oldest)| oldest < place);
-        let place = place.map(|(id, _)| id);
-        if let Some(subscription) = place.filter(|_| !is_place_last) {
-            self.glance_at_place(subscription, known, seen).await;
-        }
-        for (target, names) in targets {
-            self.glance_at(&target, &names, seen).await;
-        }
-        if let Some(subscription) = place.filter(|_| is_place_last) {
-            self.glance_at_place(subscription, known, seen).await;
-        }
-    }
-
-    async fn glance_at_place(&mut self, subscription: SubscriptionId, known: &Microsoft, seen: &mut Microsoft) {
-        if self.round.left() == 0 {
-            return;
-        }
-        self.turns.read(self.inquiry.tenant, &place(subscription), self.round.now());
-        // Where the setting was on there is a package; where it was off there was none.
-        if known.security_center.is_true() {
-            seen.endpoint_location = optional(self.location(subscription).await);
-        } else {
-            let listed = self.settings(subscription).await;
-            seen.security_center = optional(listed.and_then(|list| settings::is_enabled(&list, Setting::Endpoint)));
-        }
-    }
-
-    async fn glance_at(&mut self, target: &Target, names: &[String], seen: &mut Microsoft) {
-        if self.round.left() == 0 {
-            return;
-        }
-        self.turns.read(self.inquiry.tenant, &target.name(), self.round.now());
-        // Whose it is was read in full before.
-        let owner = Reading::unknown(Why::NotAsked);
-        match target {
-            Target::Subscription(subscription) => {
-                let listed = self.settings(*subscription).await;
-                self.set_settings(names, (&listed, &owner), seen);
-            }
-            Target::Workspace(workspace) => {
-                let answer = self.connector(workspace).await;
-                put(names, &answer, (&owner, &Reading::unknown(Why::NotAsked)), seen);
             }
         }
     }
@@ -352,11 +288,6 @@ fn shown(listed: Listed<Option<Connector>>) -> Result<LinkAnswer, Unread> {
             "the list of data connectors is not complete: the connector may be on a page that was not read".to_owned(),
         )),
     }
-}
-
-/// The name under which the place of the data takes its turn.
-fn place(subscription: SubscriptionId) -> String {
-    format!("place of the data in {subscription}")
 }
 
 /// What is in a subscription that is not known to be the tenant's own says nothing of it, and is not read.

@@ -182,7 +182,9 @@ fn read(seen: &Microsoft) -> BTreeSet<String> {
 async fn many_targets_take_turns_within_the_budget(#[case] pending: &[&str]) {
     let played = Played::new();
     let mut eyes = crowd(&played);
-    pending.iter().for_each(|name| eyes.pend(name));
+    for name in pending {
+        eyes.pend(name);
+    }
     let mut last: BTreeMap<String, i64> = BTreeMap::new();
     for hour in 0..24 {
         let before = played.requests().len();
