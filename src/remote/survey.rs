@@ -55,7 +55,7 @@ pub(super) async fn survey(gate: &Gate, turns: &Turns, asked: &Survey) -> Micros
         round.set_ahead(Ahead::default());
         Azure { round: &mut round, turns, inquiry: &asked.inquiry }.read(&mut seen).await;
     }
-    seen.failure = round.into_failure();
+    seen.failure = round.end();
     seen
 }
 
@@ -65,13 +65,19 @@ pub(super) async fn glance(gate: &Gate, turns: &Turns, asked: &Glance, known: &M
     if asked.awaited.is_nothing() || directory::is_elsewhere(known, &asked.inquiry) {
         return seen;
     }
-    // What cannot be read again stays as it was known; the next full look says why.
-    let Ok((session, credentials)) = entered(gate, &asked.signer).await else { return seen };
+    let (session, credentials) = match entered(gate, &asked.signer).await {
+        Ok(entered) => entered,
+        // What is refused for good is news; what cannot be read again stays as it was known, and the next full look says
+        // why.
+        Err(microsoft) if matches!(microsoft.access, Access::Refused(_) | Access::NotTried) => return *microsoft,
+        Err(_) => return seen,
+    };
     let session = session.within(MOST_OF_A_GLANCE);
     let mut round = Round::new(&session, asked.signer.now, MOST_OF_A_GLANCE);
     let mut fresh = Microsoft::unknown(Access::Granted, Why::ReadFailed);
     directory::glance(&mut round, (&asked.inquiry, &asked.awaited), &credentials.client_id, &mut fresh).await;
     Azure { round: &mut round, turns, inquiry: &asked.inquiry }.glance(&asked.awaited, known, &mut fresh).await;
+    let _told_by_the_next_full_look = round.end();
     let is_blind = knows_less(&fresh.permissions, &known.permissions);
     let hunting = hunted(fresh.hunting, &fresh.newest_rows, known);
     renew(&mut seen.hunting, hunting, is_blind);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::round::{Answered, Round, optional, read_one};
 use crate::plan::inquiry::{Awaited, Inquiry};
-use crate::plan::microsoft::{Listed, Microsoft, ObservedLink};
+use crate::plan::microsoft::{Answer, Listed, Microsoft, ObservedLink};
 use crate::plan::reading::{Reading, Why};
 use crate::remote::answers::Context;
 use crate::remote::call::{Call, Operation, Reply, Unread};
@@ -95,7 +95,9 @@ impl Features {
         seen.incidents = round.reading(incidents);
         // Nothing rests on the alerts alone.
         seen.alerts = optional(alerts);
-        seen.identity = round.reading(identity);
+        // It only tells that the service is off, which it is not where the incidents answer.
+        let is_on = seen.incidents.value() == Some(&Answer::Answers);
+        seen.identity = if is_on { optional(identity) } else { round.reading(identity) };
     }
 }
 

@@ -1,8 +1,9 @@
 //! The requests of one look: counted, sent one by one or in batches, and the first trouble remembered.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Reason;
 use crate::plan::failure::{ErrorClass, Failure};
@@ -34,6 +35,11 @@ pub(super) struct Round<'a> {
     has_no_batch: bool,
     held: Reading<Held>,
     failure: Option<Failure>,
+    /// APIs that gave no answer at all: they are not asked again in this look, which would only wait once more.
+    silent: Mutex<BTreeMap<Api, Failure>>,
+    /// 429 of parts of batches. The whole API is left alone only after this look: a list that nothing rests on must not
+    /// keep the rest from being asked.
+    throttled: Vec<Option<SignedDuration>>,
 }
 
 /// What is still to be asked in this look: further pages and the like must leave requests for it.
@@ -50,11 +56,15 @@ impl<'a> Round<'a> {
     pub(super) const fn new(session: &'a Session<'a>, now: Timestamp, most: u32) -> Self {
         let held = Reading::unknown(crate::plan::reading::Why::NotAsked);
         let ahead = Ahead { hunting: false, azure: 0 };
-        Self { session, now, most, ahead, has_no_batch: false, held, failure: None }
+        let silent = Mutex::new(BTreeMap::new());
+        Self { session, now, most, ahead, has_no_batch: false, held, failure: None, silent, throttled: Vec::new() }
     }
 
-    /// The first trouble with something that matters.
-    pub(super) fn into_failure(self) -> Option<Failure> {
+    /// Ends the look. The first trouble with something that matters.
+    pub(super) fn end(self) -> Option<Failure> {
+        for retry_after in self.throttled {
+            self.session.note_throttled(Api::Graph, retry_after);
+        }
         self.failure
     }
 
@@ -112,10 +122,18 @@ impl<'a> Round<'a> {
 
     /// Sends one call, unless the requests of this look are used up.
     pub(super) async fn ask(&self, call: &Call) -> Answered {
+        let api = call.operation.api();
+        if let Some(failure) = self.silent.lock().unwrap_or_else(PoisonError::into_inner).get(&api) {
+            return Err(failure.clone());
+        }
         if self.left() == 0 {
             return Err(over_budget());
         }
-        self.session.ask(call).await
+        let answered = self.session.ask(call).await;
+        if let Err(failure) = &answered {
+            self.silent.lock().unwrap_or_else(PoisonError::into_inner).insert(api, failure.clone());
+        }
+        answered
     }
 
     /// Sends calls of Microsoft Graph in as few requests as possible; their answers come in the order of the calls. Where
@@ -143,9 +161,8 @@ impl<'a> Round<'a> {
         };
         match batch::replies(&reply, calls.len(), self.context()) {
             Ok(parts) => {
-                for part in parts.iter().flatten().filter(|part| part.status == 429) {
-                    self.session.note_throttled(Api::Graph, part.retry_after);
-                }
+                let throttled = parts.iter().flatten().filter(|part| part.status == 429);
+                self.throttled.extend(throttled.map(|part| part.retry_after));
                 parts
             }
             Err(unread) => failed(&failure_of(unread)),

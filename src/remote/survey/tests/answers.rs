@@ -118,7 +118,7 @@ async fn a_403_where_the_permissions_are_not_known_is_open(#[case] own: Canned, 
 #[case::organization("/organization", true)]
 #[case::licences("/subscribedSkus", true)]
 #[case::incidents("/security/incidents", true)]
-#[case::identity("/security/identities", true)]
+#[case::identity_while_incidents_answer("/security/identities", false)]
 #[case::intune("mobileThreatDefenseConnectors", true)]
 #[case::hunting("runHuntingQuery", true)]
 #[case::trials("/directory/subscriptions", false)]
@@ -170,8 +170,8 @@ async fn a_429_in_a_batch_holds_this_tenant_back_and_no_other(#[case] retry_afte
     let seen = eyes.look(0).await;
     assert_eq!((seen.skus.why(), seen.incidents.why()), (Some(Why::ReadFailed), None), "the other parts count");
     assert!(matches!(seen.failure.as_ref().unwrap().class, ErrorClass::Throttled { .. }), "{:?}", seen.failure);
-    assert_eq!(seen.hunting.why(), Some(Why::ReadFailed), "nothing more is asked in this look");
-    assert_eq!(played.requests().len(), 1);
+    assert_eq!(seen.hunting.why(), None, "a list that nothing rests on does not blind the look");
+    let asked = played.requests().len();
     played.recover();
 
     let held = eyes.look(0).await;
@@ -179,7 +179,7 @@ async fn a_429_in_a_batch_holds_this_tenant_back_and_no_other(#[case] retry_afte
         panic!()
     };
     assert!((wait - 2..=wait + 2).contains(&until.duration_since(eyes.start).as_secs()), "{until}");
-    assert_eq!(played.requests().len(), 1);
+    assert_eq!(played.requests().len(), asked);
 
     let ours = std::mem::replace(&mut eyes.inquiry.tenant, "77777777-0000-4000-8000-000000000001".parse().unwrap());
     let issuer = format!("https://login.microsoftonline.com/{}/v2.0", eyes.inquiry.tenant);
