@@ -28,6 +28,17 @@ fn held_by_a_group() -> RoleHolders {
     RoleHolders { assigned: all(vec![Holder { principal: group, scope: "/".to_owned() }]), eligible: all(Vec::new()) }
 }
 
+fn permissions() -> BTreeMap<Permission, bool> {
+    let granted = [
+        Permission::SecurityIncidents,
+        Permission::SecurityAlerts,
+        Permission::ThreatHunting,
+        Permission::IdentityHealth,
+        Permission::IntuneConnector,
+    ];
+    granted.into_iter().map(|permission| (permission, true)).collect()
+}
+
 /// Everything that `Eyes::of` asks for, typed by hand.
 fn everything() -> Microsoft {
     let services = [Service::Endpoint, Service::Identity, Service::CloudApps, Service::Office365];
@@ -42,13 +53,7 @@ fn everything() -> Microsoft {
             default_domain: Some("contoso.example".to_owned()),
             country_code: Some("NL".to_owned()),
         }),
-        permissions: Reading::observed(BTreeMap::from([
-            (Permission::SecurityIncidents, true),
-            (Permission::SecurityAlerts, true),
-            (Permission::ThreatHunting, true),
-            (Permission::IdentityHealth, true),
-            (Permission::IntuneConnector, true),
-        ])),
+        permissions: Reading::observed(permissions()),
         skus: all(vec![SubscribedSku {
             id: "06ebc4ee-1bb5-47dd-8120-11324bc54e06".to_owned(),
             part_number: "SPE_E5".to_owned(),
