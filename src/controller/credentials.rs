@@ -3,6 +3,9 @@
 //!
 //! Secrets are read one by one by name, in the resource's namespace and nowhere else; they are neither listed nor watched
 //! nor kept. Every refusal says what to create or to grant.
+//!
+//! A request to reconcile makes the proof a new one: Microsoft Entra is asked again for what it refused a moment ago, and
+//! a permission that was just granted, which tokens carry, counts at once.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +22,7 @@ use secrecy::SecretString;
 use crate::api::Reason;
 use crate::plan::desired::{Desired, DesiredCredentials, DesiredProof};
 use crate::plan::failure::{ErrorClass, Failure};
+use crate::plan::situation::Subject;
 use crate::remote::credentials::{AssertionSource, Credentials, OwnIdentity, Proof};
 use crate::remote::{Signer, Unusable};
 use crate::tenant::TenantId;
@@ -36,10 +40,11 @@ const TENANT_ID: &str = "azure.workload.identity/tenant-id";
 pub(super) async fn signer(
     client: &Client,
     own: &OwnIdentity,
-    namespace: &str,
+    subject: &Subject,
     (desired, declared): (&Desired, &DesiredCredentials),
     now: Timestamp,
 ) -> Signer {
+    let namespace = subject.namespace.as_str();
     let proof = match &declared.proof {
         DesiredProof::Secret { name, key } => secret(client, namespace, (name, key)).await,
         DesiredProof::ServiceAccount { name } => {
@@ -47,8 +52,20 @@ pub(super) async fn signer(
         }
         DesiredProof::OperatorIdentity => own_token(own, namespace, (&declared.client_id, desired.tenant)),
     };
-    let credentials = proof.map(|proof| Credentials { client_id: declared.client_id.clone(), proof });
+    let request = subject.reconcile_request.as_deref();
+    let credentials =
+        proof.map(|proof| Credentials { client_id: declared.client_id.clone(), proof: renewed(proof, request) });
     Signer { credentials, tenant: desired.tenant, cloud: desired.cloud, now }
+}
+
+/// The same proof, told apart from what it was before the request.
+fn renewed(proof: Proof, request: Option<&str>) -> Proof {
+    let Some(request) = request else { return proof };
+    let of = |version: String| format!("{version}/{request}");
+    match proof {
+        Proof::Secret { value, version } => Proof::Secret { value, version: of(version) },
+        Proof::Federated { source, version } => Proof::Federated { source, version: of(version) },
+    }
 }
 
 async fn secret(client: &Client, namespace: &str, (name, key): (&str, &str)) -> Result<Proof, Unusable> {

@@ -144,27 +144,15 @@ async fn microsoft_signer<R>(
 ) -> Option<Signer> {
     let desired = stored.desired.as_ref().ok()?;
     let declared = desired.credentials.as_ref().filter(|_| may_sign_in(desired, permit, &stored.subject))?;
-    Some(
-        credentials::signer(
-            &operator.client,
-            &operator.own_identity,
-            &stored.subject.namespace,
-            (desired, declared),
-            now,
-        )
-        .await,
-    )
+    Some(credentials::signer(&operator.client, &operator.own_identity, &stored.subject, (desired, declared), now).await)
 }
 
 /// What signs in to carry out a step.
 pub(super) async fn signer<R>(operator: &Operator<R>, situation: &Situation) -> Option<Signer> {
     let desired = situation.desired.as_ref().ok()?;
     let declared = desired.credentials.as_ref()?;
-    let namespace = &situation.subject.namespace;
-    Some(
-        credentials::signer(&operator.client, &operator.own_identity, namespace, (desired, declared), situation.now)
-            .await,
-    )
+    let Situation { subject, now, .. } = situation;
+    Some(credentials::signer(&operator.client, &operator.own_identity, subject, (desired, declared), *now).await)
 }
 
 fn questions(desired: &Desired, stored: &Stored) -> Inquiry {

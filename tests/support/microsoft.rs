@@ -2,11 +2,13 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::stage::{ACCOUNT, Stage};
 
@@ -62,17 +64,23 @@ pub(crate) fn tenant(members: Value) -> Value {
 impl Stage {
     /// Puts a Secret into the namespace, and lets the operator read exactly that one.
     pub(crate) async fn give_secret(&self, name: &str, value: &str) {
-        let secret = json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"clientSecret": value},
-        });
+        self.put_secret(name, json!({"clientSecret": value})).await;
+        self.allow_secret(name).await;
+    }
+
+    /// Puts a Secret with exactly this data into the namespace.
+    pub(crate) async fn put_secret(&self, name: &str, data: Value) {
+        let encoded = |text: &Value| STANDARD.encode(text.as_str().unwrap_or_default());
+        let data: Map<String, Value> =
+            data.as_object().into_iter().flatten().map(|(key, text)| (key.clone(), encoded(text).into())).collect();
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data});
         apply(&Api::<Secret>::namespaced(self.client.clone(), &self.namespace), name, secret).await;
-        self.allow(
-            &format!("read-{name}"),
-            json!({
-                "apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"],
-            }),
-        )
-        .await;
+    }
+
+    /// Lets the operator read exactly this Secret.
+    pub(crate) async fn allow_secret(&self, name: &str) {
+        let rule = json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]});
+        self.allow(&format!("read-{name}"), rule).await;
     }
 
     /// Takes a Secret away.
