@@ -4,10 +4,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Map, Value, json};
 
 use super::stage::{ACCOUNT, Stage};
@@ -95,6 +96,15 @@ impl Stage {
             "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "annotations": annotations},
         });
         apply(&Api::<ServiceAccount>::namespaced(self.client.clone(), &self.namespace), name, account).await;
+    }
+
+    /// A token of a ServiceAccount of this namespace for this audience.
+    pub(crate) async fn token_for(&self, account: &str, audience: &str) -> String {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &self.namespace);
+        let spec = TokenRequestSpec { audiences: vec![audience.to_owned()], ..TokenRequestSpec::default() };
+        let request = TokenRequest { spec, ..TokenRequest::default() };
+        let minted = accounts.create_token_request(account, &PostParams::default(), &request).await;
+        minted.expect("a token").status.map(|status| status.token).unwrap_or_default()
     }
 
     /// Lets the operator read a ServiceAccount and mint tokens for it.

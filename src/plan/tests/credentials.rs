@@ -36,6 +36,19 @@ fn an_organization_that_may_not_be_read_proves_nothing_and_one_that_failed_is_re
     assert!(failed.condition(ConditionType::Stalled).is_none());
 }
 
+/// Nothing is known of the tenant but what became of the credentials, and that is told where people look for it.
+#[test]
+fn credentials_that_prove_nothing_are_told_by_their_own_condition() {
+    let of = |microsoft: Microsoft| unmapped(microsoft).condition(ConditionType::CredentialsReady);
+    for reason in [Reason::CredentialsMissing, Reason::CredentialsInvalid, Reason::PermissionDenied] {
+        assert_eq!(of(refused(reason)), Some((TriState::False, reason)));
+    }
+    assert_eq!(of(no_answer()), Some((TriState::Unknown, Reason::ReadFailed)));
+    let denied = without_organization(Why::NotPermitted);
+    assert_eq!(of(denied), Some((TriState::Unknown, Reason::NotPermitted)));
+    assert_eq!(of(Microsoft::nothing()), Some((TriState::Unknown, Reason::NotAsked)));
+}
+
 /// What could only not be proved just now is held; what is known not to be permitted is let go.
 #[rstest]
 #[case::read_failed(without_organization(Why::ReadFailed), true)]
