@@ -128,8 +128,11 @@ pub(super) fn verdict(situation: &Situation, desired: &Desired) -> Verdict {
 /// flaps changes nothing: what is newly missing is told after a change of the spec, on request, or once it has stayed.
 fn ready(situation: &Situation, desired: &Desired) -> String {
     let microsoft = &situation.observed.microsoft;
-    let missing: Vec<String> = permissions::missing(desired, microsoft).iter().map(ToString::to_string).collect();
-    let is_news = situation.spec_changed() || situation.reconcile_requested() || ageing::has_any_aged(situation);
+    let missing = permissions::missing(desired, microsoft);
+    let has_stayed =
+        ageing::has_any_aged(situation) || !missing.is_empty() && ageing::have_stayed_missing(situation, &missing);
+    let is_news = situation.spec_changed() || situation.reconcile_requested() || has_stayed;
+    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
     let stored = situation.memory.condition(ConditionType::CredentialsReady);
     let stored = stored.filter(|stored| stored.status == TriState::True && !is_news);
     match stored {

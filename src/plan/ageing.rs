@@ -9,7 +9,7 @@ use super::planned::{Plan, Waiting};
 use super::reading::Why;
 use super::situation::{Permit, Situation};
 use crate::api::{ConditionType, Reason, TriState};
-use crate::tenant::Experience;
+use crate::tenant::{Experience, Permission};
 
 /// Reading failed. With nothing pending, or with something that a person must do, the stored verdict stands until three resyncs have failed.
 pub(super) fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
@@ -84,6 +84,11 @@ pub(super) fn has_any_aged(situation: &Situation) -> bool {
 /// Whether the link of this name has not been read for three resyncs.
 pub(super) fn has_link_aged(situation: &Situation, name: &str) -> bool {
     is_old(situation, situation.recent.unread_links_since.get(name).copied())
+}
+
+/// Whether all these permissions have been missing for three resyncs.
+pub(super) fn have_stayed_missing(situation: &Situation, missing: &[Permission]) -> bool {
+    missing.iter().all(|permission| is_old(situation, situation.recent.missing_since.get(permission).copied()))
 }
 
 fn is_old(situation: &Situation, since: Option<Timestamp>) -> bool {
