@@ -4,6 +4,7 @@
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 use kube::api::DeleteParams;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::TENANT;
@@ -350,4 +351,38 @@ async fn the_operators_own_identity_is_for_those_whom_the_administrator_lists() 
     stage.until_ready("contoso", "True", "Enabled").await;
     assert!(tokens(&stage, crate::OTHER).await.is_empty());
     assert!(!operator.log().contains(&token));
+}
+
+/// The shipped samples as they stand, but for where this operator runs.
+#[rstest]
+#[case::secret(
+    include_str!("../../deploy/samples/by-secret.yaml"),
+    include_str!("../../deploy/samples/credentials/secret.yaml")
+)]
+#[case::workload_identity(
+    include_str!("../../deploy/samples/by-workload-identity.yaml"),
+    include_str!("../../deploy/samples/credentials/workload-identity.yaml")
+)]
+#[tokio::test]
+async fn the_shipped_rights_are_enough(#[case] resource: &str, #[case] rights: &str) {
+    let stage = Stage::open("samples").await;
+    stage.simulator.seed(TENANT, on()).await.unwrap();
+    let subject = format!("system:serviceaccount:{}:contoso-reader", stage.namespace);
+    let both = json!({"federated": [{"subject": subject}]});
+    stage.simulator.patch(TENANT, with_application(both)).await.unwrap();
+    let _operator = stage.operator(&alone(&stage)).await;
+    let resource: Value = serde_yaml::from_str(resource).unwrap();
+    stage.apply("contoso", resource["spec"].clone()).await.unwrap();
+    stage.until("contoso", "waiting", |resource| verdict(resource, "Ready").1 == "CredentialsMissing").await;
+    let here = format!("    namespace: {}", stage.namespace);
+    let rights = rights.replace("    namespace: threat-protection-operator", &here);
+    let arguments = ["--namespace", &stage.namespace, "apply", "-f", "-"];
+    let output = stage.plane.kubectl_with_input(&arguments, &rights).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    if resource["spec"]["credentials"]["type"] == "ClientSecret" {
+        let literal = format!("--from-literal=clientSecret={SECRET}");
+        let arguments = ["--namespace", &stage.namespace, "create", "secret", "generic", SECRET_NAME, &literal];
+        assert!(stage.plane.kubectl(&arguments).await.unwrap().status.success());
+    }
+    stage.until_ready("contoso", "True", "Enabled").await;
 }
