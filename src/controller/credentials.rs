@@ -3,9 +3,6 @@
 //!
 //! Secrets are read one by one by name, in the resource's namespace and nowhere else; they are neither listed nor watched
 //! nor kept. Every refusal says what to create or to grant.
-//!
-//! A request to reconcile makes the proof a new one: Microsoft Entra is asked again for what it refused a moment ago, and
-//! a permission that was just granted, which tokens carry, counts at once.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +19,6 @@ use secrecy::SecretString;
 use crate::api::Reason;
 use crate::plan::desired::{Desired, DesiredCredentials, DesiredProof};
 use crate::plan::failure::{ErrorClass, Failure};
-use crate::plan::situation::Subject;
 use crate::remote::credentials::{AssertionSource, Credentials, OwnIdentity, Proof};
 use crate::remote::{Signer, Unusable};
 use crate::tenant::TenantId;
@@ -40,11 +36,10 @@ const TENANT_ID: &str = "azure.workload.identity/tenant-id";
 pub(super) async fn signer(
     client: &Client,
     own: &OwnIdentity,
-    subject: &Subject,
+    namespace: &str,
     (desired, declared): (&Desired, &DesiredCredentials),
-    now: Timestamp,
+    (is_renewed, now): (bool, Timestamp),
 ) -> Signer {
-    let namespace = subject.namespace.as_str();
     let proof = match &declared.proof {
         DesiredProof::Secret { name, key } => secret(client, namespace, (name, key)).await,
         DesiredProof::ServiceAccount { name } => {
@@ -52,20 +47,8 @@ pub(super) async fn signer(
         }
         DesiredProof::OperatorIdentity => own_token(own, namespace, (&declared.client_id, desired.tenant)),
     };
-    let request = subject.reconcile_request.as_deref();
-    let credentials =
-        proof.map(|proof| Credentials { client_id: declared.client_id.clone(), proof: renewed(proof, request) });
-    Signer { credentials, tenant: desired.tenant, cloud: desired.cloud, now }
-}
-
-/// The same proof, told apart from what it was before the request.
-fn renewed(proof: Proof, request: Option<&str>) -> Proof {
-    let Some(request) = request else { return proof };
-    let of = |version: String| format!("{version}/{request}");
-    match proof {
-        Proof::Secret { value, version } => Proof::Secret { value, version: of(version) },
-        Proof::Federated { source, version } => Proof::Federated { source, version: of(version) },
-    }
+    let credentials = proof.map(|proof| Credentials { client_id: declared.client_id.clone(), proof });
+    Signer { credentials, tenant: desired.tenant, cloud: desired.cloud, is_renewed, now }
 }
 
 async fn secret(client: &Client, namespace: &str, (name, key): (&str, &str)) -> Result<Proof, Unusable> {
@@ -79,8 +62,8 @@ async fn secret(client: &Client, namespace: &str, (name, key): (&str, &str)) -> 
         }
         Err(error) => return Err(unread("Secret", name, namespace, (&error, "secrets, verb get"))),
     };
-    let version =
-        format!("secret/{}/{}/{key}", found.uid().unwrap_or_default(), found.resource_version().unwrap_or_default());
+    let origin = format!("secret/{}/{key}", found.uid().unwrap_or_default());
+    let version = found.resource_version().unwrap_or_default();
     let Some(value) = found.data.unwrap_or_default().remove(key) else {
         return Err(missing(format!(
             "Secret {name} in namespace {namespace} has no key {key}: add it, or correct spec.credentials.clientSecret.secretRef.key"
@@ -88,7 +71,7 @@ async fn secret(client: &Client, namespace: &str, (name, key): (&str, &str)) -> 
     };
     let text = String::from_utf8(value.0).ok().map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
     match text.filter(|text| !text.is_empty()) {
-        Some(text) => Ok(Proof::Secret { value: SecretString::from(text), version }),
+        Some(text) => Ok(Proof::Secret { value: SecretString::from(text), origin, version }),
         None => Err(missing(format!(
             "key {key} of Secret {name} in namespace {namespace} holds no text: put the value of the client secret there, not its id"
         ))),
@@ -121,9 +104,9 @@ async fn account(
             "ServiceAccount {name} in namespace {namespace} does not say that it is for this: annotate it {annotation}: {value}"
         )));
     }
-    let version = format!("serviceaccount/{}", found.uid().unwrap_or_default());
+    let origin = format!("serviceaccount/{}", found.uid().unwrap_or_default());
     let source = AccountToken { client: client.clone(), namespace: namespace.to_owned(), name: name.to_owned() };
-    Ok(Proof::Federated { source: Arc::new(source), version })
+    Ok(Proof::Federated { source: Arc::new(source), origin })
 }
 
 fn own_token(own: &OwnIdentity, namespace: &str, (client_id, tenant): (&str, TenantId)) -> Result<Proof, Unusable> {
@@ -133,7 +116,7 @@ fn own_token(own: &OwnIdentity, namespace: &str, (client_id, tenant): (&str, Ten
             "the administrator's configuration does not let namespace {namespace} use the operator's own identity for client {client_id} and tenant {tenant}: name a serviceAccountName of this namespace, or have the entry added to microsoft.workloadIdentity.allow"
         )));
     };
-    Ok(Proof::Federated { source: Arc::new(FileToken { path }), version: "operator".to_owned() })
+    Ok(Proof::Federated { source: Arc::new(FileToken { path }), origin: "operator".to_owned() })
 }
 
 /// Mints tokens for a ServiceAccount.

@@ -143,16 +143,22 @@ async fn microsoft_signer<R>(
     now: Timestamp,
 ) -> Option<Signer> {
     let desired = stored.desired.as_ref().ok()?;
-    let declared = desired.credentials.as_ref().filter(|_| may_sign_in(desired, permit, &stored.subject))?;
-    Some(credentials::signer(&operator.client, &operator.own_identity, &stored.subject, (desired, declared), now).await)
+    let subject = &stored.subject;
+    let declared = desired.credentials.as_ref().filter(|_| may_sign_in(desired, permit, subject))?;
+    let status = stored.status.as_ref();
+    let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
+    let is_asked = subject.reconcile_request.is_some() && subject.reconcile_request.as_ref() != handled;
+    let is_changed = status.is_some_and(|status| status.observed_generation != subject.generation);
+    let (own, when) = (&operator.own_identity, (is_asked || is_changed, now));
+    Some(credentials::signer(&operator.client, own, &subject.namespace, (desired, declared), when).await)
 }
 
 /// What signs in to carry out a step.
 pub(super) async fn signer<R>(operator: &Operator<R>, situation: &Situation) -> Option<Signer> {
     let desired = situation.desired.as_ref().ok()?;
     let declared = desired.credentials.as_ref()?;
-    let Situation { subject, now, .. } = situation;
-    Some(credentials::signer(&operator.client, &operator.own_identity, subject, (desired, declared), *now).await)
+    let (own, namespace) = (&operator.own_identity, &situation.subject.namespace);
+    Some(credentials::signer(&operator.client, own, namespace, (desired, declared), (false, situation.now)).await)
 }
 
 fn questions(desired: &Desired, stored: &Stored) -> Inquiry {
@@ -176,7 +182,8 @@ pub(super) async fn observed_again<R: Observe>(operator: &Operator<R>, situation
             before.clone()
         }
     };
-    let known = &before.microsoft;
+    // What was read before the step says nothing of what it brought about.
+    let known = &before.microsoft.clone().forgetting(&awaited);
     let microsoft = match (&situation.desired, signer(operator, situation).await) {
         (Ok(desired), Some(signer)) if known.is_asked() => {
             let inquiry = inquiry::inquiry(desired, &situation.memory);

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 use super::auth::{REFUSAL_TTL, SignInError, Token, TokenKey, Tokens};
 use super::budget::{Budget, HeldBack, Left, Payer};
-use super::call::{Api, Call, Reply};
+use super::call::{Api, Call, Operation, Reply};
 use super::channel::{Channel, Matter, without_answer};
 use super::cloud_check::{CloudCheck, Clouds};
 use super::credentials::Credentials;
@@ -33,6 +34,9 @@ mod address;
 #[cfg(test)]
 mod tests;
 
+/// A token, or its refusal, that is younger is not asked for anew.
+const RENEWAL: SignedDuration = SignedDuration::from_mins(1);
+
 /// What the administrator configures for Microsoft's APIs.
 #[derive(Clone)]
 pub struct MicrosoftSettings {
@@ -44,6 +48,8 @@ pub struct MicrosoftSettings {
     pub request_timeout: Duration,
     /// Whether the hosts are a simulator: then they must be, else they must not.
     pub allow_simulator: bool,
+    /// Requests at once and a minute, for each tenant and application.
+    pub requests_per_minute: NonZeroU32,
 }
 
 /// What all tenants share: the HTTPS client, tokens, budgets, the clouds of tenants. Volatile: losing it costs requests.
@@ -62,10 +68,10 @@ impl Gate {
     /// # Errors
     /// A CA bundle that cannot be used.
     pub fn new(settings: MicrosoftSettings) -> Result<Self, ClientError> {
-        let MicrosoftSettings { hosts, ca_bundle, request_timeout, allow_simulator } = settings;
+        let MicrosoftSettings { hosts, ca_bundle, request_timeout, allow_simulator, requests_per_minute } = settings;
         let channel = Channel::new(ca_bundle.as_deref(), request_timeout, allow_simulator)?;
         let tokens = Tokens::new(hosts.clone(), channel.clone(), REFUSAL_TTL);
-        Ok(Self { hosts, channel, tokens, budget: Budget::default(), clouds: Clouds::default() })
+        Ok(Self { hosts, channel, tokens, budget: Budget::new(requests_per_minute), clouds: Clouds::default() })
     }
 
     /// In which cloud the tenant lives, as the sign-in host of the declared cloud says. No credentials are needed; an
@@ -114,6 +120,20 @@ impl Session<'_> {
     /// `Refused` where only a person can mend it, else `Failed`.
     pub async fn sign_in(&self, api: Api) -> Result<(), SignInError> {
         self.token(api).await.map(drop)
+    }
+
+    /// When the token of this API was bought: it carries what had been granted then.
+    ///
+    /// # Errors
+    /// As `sign_in`.
+    pub async fn bought(&self, api: Api) -> Result<Timestamp, SignInError> {
+        self.token(api).await.map(|token| token.since)
+    }
+
+    /// Forgets the token of this API, or its refusal, unless that is younger than a minute: something was granted since.
+    pub async fn renew(&self, api: Api) {
+        self.gate.clouds.renew(&self.gate.hosts, (self.payer.tenant, self.cloud));
+        self.gate.tokens.renew(&self.key(api), RENEWAL, self.time()).await;
     }
 
     /// Makes a call and reads its answer, whatever its status.
@@ -169,7 +189,8 @@ impl Session<'_> {
 
     fn key(&self, api: Api) -> TokenKey {
         let Payer { tenant, client_id } = &self.payer;
-        TokenKey { cloud: self.cloud, tenant: *tenant, client_id: client_id.clone(), api }
+        let origin = self.who.proof.origin().to_owned();
+        TokenKey { cloud: self.cloud, tenant: *tenant, client_id: client_id.clone(), api, origin }
     }
 
     async fn token(&self, api: Api) -> Result<Token, SignInError> {
@@ -178,7 +199,7 @@ impl Session<'_> {
 
     async fn take_and_sign_in(&self, call: &Call) -> Result<Token, Failure> {
         let api = call.operation.api();
-        self.gate.budget.take(&self.payer, api, self.time()).map_err(|held| held_back(call, held))?;
+        self.gate.budget.take(&self.payer, (api, call.weight()), self.time()).map_err(|held| held_back(call, held))?;
         self.token(api).await.map_err(SignInError::into_failure)
     }
 
@@ -242,7 +263,7 @@ impl Session<'_> {
             .channel
             .request(call.method.clone(), url)
             .header(AUTHORIZATION, authorization)
-            .header(ACCEPT, "application/json")
+            .header(ACCEPT, accepted(call.operation))
             .header("client-request-id", request_id);
         if call.operation.api() == Api::Graph {
             // When a tenant's limits are near, a person at a portal goes first.
@@ -276,22 +297,27 @@ fn is_an_answer(reply: &Reply) -> bool {
     matches!(code, Some("InvalidAuthenticationTokenTenant" | "InvalidLicense"))
 }
 
+/// What a body may be: counts are plain text.
+const fn accepted(operation: Operation) -> &'static str {
+    match operation {
+        Operation::GroupMembers => "text/plain",
+        _ => "application/json",
+    }
+}
+
+/// Until when is not said in words: they would be new at each try, and are written down.
 fn held_back(call: &Call, held: HeldBack) -> Failure {
     let HeldBack { until, is_asked_for } = held;
     let whom = name(call.operation.api());
     let why = if is_asked_for {
         "it asked to wait (status 429)"
     } else {
-        "the operator sends no more than 30 requests a minute for one tenant and application"
+        "the operator keeps to the number of requests a minute that its configuration allows for one tenant and application"
     };
-    let until_text = until.strftime("%Y-%m-%dT%H:%M:%SZ");
     Failure {
         class: ErrorClass::Throttled { until: Some(until) },
         reason: Reason::Throttled,
-        message: format!(
-            "{whom} is not asked for {} before {until_text}, because {why}. The operator goes on by itself.",
-            call.operation
-        ),
+        message: format!("{whom} is not asked just now, because {why}. The operator goes on by itself."),
         request_id: None,
     }
 }

@@ -153,6 +153,7 @@ impl StandIn {
             ca_bundle: Some(self.ca.clone().into_bytes()),
             request_timeout: Duration::from_secs(5),
             allow_simulator: false,
+            requests_per_minute: crate::remote::budget::REQUESTS_PER_MINUTE,
         }
     }
 
@@ -203,7 +204,11 @@ pub(super) fn now() -> Timestamp {
 }
 
 pub(super) fn secret(version: &str) -> Credentials {
-    let proof = Proof::Secret { value: SECRET.into(), version: version.to_owned() };
+    secret_from("secret/uid/key", version)
+}
+
+pub(super) fn secret_from(origin: &str, version: &str) -> Credentials {
+    let proof = Proof::Secret { value: SECRET.into(), origin: origin.to_owned(), version: version.to_owned() };
     Credentials { client_id: CLIENT.to_owned(), proof }
 }
 

@@ -115,10 +115,13 @@ pub(super) async fn compared<'a>(
         Ok(credentials) => credentials,
         Err(unusable) => return Err(Box::new(Microsoft::no_access(unusable.failure.clone(), unusable.is_final))),
     };
+    let session = gate.session(credentials, signer.tenant, signer.cloud, signer.now);
+    if signer.is_renewed {
+        session.renew(Api::Graph).await;
+        session.renew(Api::Arm).await;
+    }
     match gate.cloud(signer.tenant, signer.cloud, signer.now).await {
-        CloudCheck::Known(cloud) if cloud == signer.cloud => {
-            Ok((gate.session(credentials, signer.tenant, signer.cloud, signer.now), credentials))
-        }
+        CloudCheck::Known(cloud) if cloud == signer.cloud => Ok((session, credentials)),
         CloudCheck::Known(cloud) => {
             Err(Box::new(Microsoft { cloud: Reading::observed(cloud), ..Microsoft::nothing() }))
         }

@@ -107,7 +107,7 @@ fn troubles() -> Vec<Value> {
     all
 }
 
-/// How many tenants share the troubles: the operator sends few requests a minute for each.
+/// How many tenants share the troubles.
 const TENANTS: u32 = 4;
 
 /// The id of one of them, or of its subscription.

@@ -112,9 +112,7 @@ async fn optional_permissions_only_degrade_what_they_are_for_and_are_listed_once
     let stage = Stage::open("optional").await;
     stage.simulator.seed(TENANT, seen()).await.unwrap();
     stage.give_secret(SECRET_NAME, SECRET).await;
-    // The operator sends 30 requests at once and then one every two seconds: looks must not be too many.
-    let configuration = alone(&stage).with_timing("resyncMinimumSeconds", 4).with_timing("resyncMaximumSeconds", 4);
-    let _operator = stage.operator(&configuration).await;
+    let _operator = stage.operator(&alone(&stage)).await;
     stage.apply("contoso", json!({"tenantId": TENANT, "credentials": by_secret()})).await.unwrap();
     let whole = stage.until_ready("contoso", "True", "Enabled").await;
     for (permission, condition) in OPTIONAL.into_iter().filter(|(_, condition)| *condition != Some("Integrated")) {

@@ -24,8 +24,8 @@ pub(crate) fn on() -> Value {
 /// The same, with this application instead.
 pub(crate) fn with_application(members: Value) -> Value {
     let mut application = application();
-    for (name, value) in members.as_object().into_iter().flatten() {
-        application[name] = value.clone();
+    if let Value::Object(members) = members {
+        application.as_object_mut().unwrap().extend(members);
     }
     json!({"applications": [application]})
 }
@@ -117,7 +117,8 @@ async fn a_wrong_secret_is_shown_to_microsoft_once_and_a_rotated_one_is_taken_up
 async fn an_expired_secret_is_told_when_its_last_token_ends() {
     let stage = Stage::open("expired").await;
     stage.simulator.seed(TENANT, on()).await.unwrap();
-    let end = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let now: jiff::Timestamp = stage.simulator.advance(0).await.unwrap()["now"].as_str().unwrap().parse().unwrap();
+    let end = now + jiff::SignedDuration::from_hours(1);
     let secrets = json!({"secrets": [{"value": SECRET, "expires": end}]});
     stage.simulator.patch(TENANT, with_application(secrets)).await.unwrap();
     stage.give_secret(SECRET_NAME, SECRET).await;
@@ -286,8 +287,8 @@ async fn a_service_account_signs_in_when_everything_between_it_and_the_tenant_is
     let namespace = format!("namespace {}", stage.namespace);
     let role = ["serviceaccounts, verb get, resourceNames: [reader]", &namespace];
     stalled(&stage, "contoso", "CredentialsMissing", &role).await;
-    let rule = |resource: &str, verb: &str| json!({"apiGroups": [""], "resources": [resource], "resourceNames": ["reader"], "verbs": [verb]});
-    stage.allow("see-reader", rule("serviceaccounts", "get")).await;
+    let right = |resource: &str, verb: &str| json!({"apiGroups": [""], "resources": [resource], "resourceNames": ["reader"], "verbs": [verb]});
+    stage.allow("see-reader", right("serviceaccounts", "get")).await;
     let words = ["ServiceAccount reader does not exist", &namespace, CLIENT];
     stalled(&stage, "contoso", "CredentialsMissing", &words).await;
     stage.give_account("reader", json!({})).await;
@@ -334,7 +335,7 @@ async fn the_operators_own_identity_is_for_those_whom_the_administrator_lists() 
     }
     let file = stage.directory().join("azure-identity-token");
     let mut configuration = alone(&stage);
-    configuration.microsoft_lines = format!(
+    configuration.microsoft_lines += &format!(
         "  workloadIdentity:\n    tokenFile: {}\n    allow:\n      - {{ namespace: {}, clientId: {CLIENT}, tenantId: {TENANT} }}\n",
         file.display(),
         stage.namespace

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
 use serde_json::{Map, Value, json};
 
 use super::stage::{ACCOUNT, Stage};
@@ -62,11 +62,35 @@ pub(crate) fn tenant(members: Value) -> Value {
     tenant
 }
 
+/// The Secret, and the right of an operator to read exactly that one, in the namespace where both are.
+pub(crate) async fn give_secret(client: &Client, namespace: &str, (name, value): (&str, &str)) -> kube::Result<()> {
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"clientSecret": value},
+    });
+    apply(&Api::<Secret>::namespaced(client.clone(), namespace), name, secret).await?;
+    let rule = json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]});
+    allow(client, namespace, (&format!("read-{name}"), json!([rule]))).await
+}
+
+/// A Role for the operator's account of this namespace.
+async fn allow(client: &Client, namespace: &str, (name, rules): (&str, Value)) -> kube::Result<()> {
+    let group = "rbac.authorization.k8s.io";
+    let role = json!({
+        "apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": {"name": name}, "rules": rules,
+    });
+    apply(&Api::<Role>::namespaced(client.clone(), namespace), name, role).await?;
+    let binding = json!({
+        "apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": {"name": name},
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}],
+    });
+    apply(&Api::<RoleBinding>::namespaced(client.clone(), namespace), name, binding).await
+}
+
 impl Stage {
     /// Puts a Secret into the namespace, and lets the operator read exactly that one.
     pub(crate) async fn give_secret(&self, name: &str, value: &str) {
-        self.put_secret(name, json!({"clientSecret": value})).await;
-        self.allow_secret(name).await;
+        give_secret(&self.client, &self.namespace, (name, value)).await.expect("the Secret is there");
     }
 
     /// Puts a Secret with exactly this data into the namespace.
@@ -75,7 +99,9 @@ impl Stage {
         let data: Map<String, Value> =
             data.as_object().into_iter().flatten().map(|(key, text)| (key.clone(), encoded(text).into())).collect();
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data});
-        apply(&Api::<Secret>::namespaced(self.client.clone(), &self.namespace), name, secret).await;
+        apply(&Api::<Secret>::namespaced(self.client.clone(), &self.namespace), name, secret)
+            .await
+            .expect("the Secret is there");
     }
 
     /// Lets the operator read exactly this Secret.
@@ -95,7 +121,9 @@ impl Stage {
         let account = json!({
             "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "annotations": annotations},
         });
-        apply(&Api::<ServiceAccount>::namespaced(self.client.clone(), &self.namespace), name, account).await;
+        apply(&Api::<ServiceAccount>::namespaced(self.client.clone(), &self.namespace), name, account)
+            .await
+            .expect("the ServiceAccount is there");
     }
 
     /// A token of a ServiceAccount of this namespace for this audience.
@@ -120,24 +148,14 @@ impl Stage {
     /// A Role for the operator in this namespace: one rule, or a list of them.
     pub(crate) async fn allow(&self, name: &str, rules: Value) {
         let rules = if rules.is_array() { rules } else { json!([rules]) };
-        let group = "rbac.authorization.k8s.io";
-        let role = json!({
-            "apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": {"name": name}, "rules": rules,
-        });
-        apply(&Api::<Role>::namespaced(self.client.clone(), &self.namespace), name, role).await;
-        let binding = json!({
-            "apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": {"name": name},
-            "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
-            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace}],
-        });
-        apply(&Api::<RoleBinding>::namespaced(self.client.clone(), &self.namespace), name, binding).await;
+        allow(&self.client, &self.namespace, (name, rules)).await.expect("the Role is there");
     }
 }
 
-async fn apply<K>(api: &Api<K>, name: &str, object: Value)
+async fn apply<K>(api: &Api<K>, name: &str, object: Value) -> kube::Result<()>
 where
     K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
     let params = PatchParams::apply("platform-team").force();
-    api.patch(name, &params, &Patch::Apply(&object)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+    api.patch(name, &params, &Patch::Apply(&object)).await.map(drop)
 }

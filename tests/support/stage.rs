@@ -191,7 +191,8 @@ impl Stage {
             ],
             namespace: Some(self.namespace.clone()),
             microsoft: Some(self.announcement.clone()),
-            microsoft_lines: String::new(),
+            // Stages look every second.
+            microsoft_lines: "  requestsPerMinute: 6000\n".to_owned(),
             log_filter: None,
             allow_simulator: true,
         }

@@ -9,7 +9,6 @@ use crate::plan::reading::{Reading, Why};
 use crate::remote::answers::Context;
 use crate::remote::call::{Call, Operation, Reply, Unread};
 use crate::remote::graph::{features, hunting, intune, licences, organization, own_roles, roles};
-use crate::remote::held::Held;
 use crate::tenant::{IntegrationType, Role};
 
 /// Questions that are sent together, each with its answer once it is there.
@@ -138,8 +137,8 @@ pub(super) async fn read(round: &mut Round<'_>, inquiry: &Inquiry, client_id: &s
 }
 
 async fn read_own_roles(sheet: &mut Sheet, place: usize, round: &mut Round<'_>) {
-    let ids = sheet.list(place, round, own_roles::read).await;
-    round.set_held(optional(ids.map(|ids| Held::of(&ids))));
+    let grants = sheet.list(place, round, own_roles::read).await;
+    round.judge_by(grants).await;
 }
 
 /// The declared connections to Intune, by name.

@@ -12,7 +12,7 @@ use crate::remote::answers::Context;
 use crate::remote::auth::SignInError;
 use crate::remote::call::{Api, Call, Operation, Reply, Unread};
 use crate::remote::graph::batch;
-use crate::remote::held::Held;
+use crate::remote::held::{Grant, Held};
 use crate::remote::session::Session;
 use crate::remote::shape::Page;
 use crate::tenant::Permission;
@@ -54,9 +54,15 @@ impl<'a> Round<'a> {
         self.now
     }
 
-    /// What the application may do: it tells a missing permission from a feature that is not there.
-    pub(super) fn set_held(&mut self, held: Reading<Held>) {
-        self.held = held;
+    /// What the application may do: it tells a missing permission from a feature that is not there. Where something was
+    /// granted after the token was bought, the next look has another token.
+    pub(super) async fn judge_by(&mut self, grants: Result<Listed<Grant>, Unread>) {
+        let bought = self.session.bought(Api::Graph).await.map_err(SignInError::into_failure).map_err(Unread::Failed);
+        let held = grants.and_then(|grants| Ok(Held::of(&grants, bought?)));
+        if held.as_ref().is_ok_and(Held::has_news) {
+            self.session.renew(Api::Graph).await;
+        }
+        self.held = optional(held);
     }
 
     /// The permissions that are known to be granted or not.
