@@ -9,7 +9,7 @@ use crate::TENANT;
 use crate::judges::{looks_at_secret, message, verdict, version, writes};
 use crate::sign_in::{alone, on, with_application};
 use crate::support::kstatus::{KStatus, kstatus};
-use crate::support::microsoft::{CLIENT, SECRET, SECRET_NAME, SUBSCRIPTION, by_secret};
+use crate::support::microsoft::{CLIENT, SECRET, SECRET_NAME, SUBSCRIPTION, by_secret, tenant};
 use crate::support::stage::{PROGRAM, Stage};
 
 /// Application permissions without which the state of the service cannot be seen.
@@ -209,6 +209,56 @@ async fn a_link_that_may_not_be_read_or_set_names_what_to_grant() {
     stage.until_ready("contoso", "True", "Enabled").await;
     let tenant = stage.simulator.tenant(TENANT).await.unwrap();
     assert_eq!(tenant["subscriptions"][0]["settings"]["MCAS"], true);
+}
+
+/// Without the permission it is not known whether devices' risk goes to Intune; that is declared, so it matters.
+#[tokio::test]
+async fn a_declared_link_that_may_not_be_read_any_more_ages_into_a_verdict() {
+    let stage = Stage::open("intune").await;
+    let permission = "DeviceManagementServiceConfig.Read.All";
+    stage.simulator.seed(TENANT, seen()).await.unwrap();
+    stage.give_secret(SECRET_NAME, SECRET).await;
+    let _operator = stage.operator(&alone(&stage)).await;
+    stage.apply("contoso", declaration(TENANT)).await.unwrap();
+    stage.until_ready("contoso", "True", "Enabled").await;
+    let before = writes(&stage, "contoso").await.len();
+    stage.simulator.patch(TENANT, without(&[permission])).await.unwrap();
+    let denied = stage.until_ready("contoso", "Unknown", "PermissionDenied").await;
+    assert_eq!(verdict(&denied, "Stalled"), ("True", "PermissionDenied"));
+    assert_eq!(verdict(&denied, "Integrated").0, "Unknown");
+    assert_eq!(verdict(&denied, "ServiceOn").0, "True", "the service itself is seen");
+    assert!(message(&denied, "CredentialsReady").contains(permission), "{}", message(&denied, "CredentialsReady"));
+    assert_eq!(writes(&stage, "contoso").await.len(), before + 1);
+    stage.simulator.patch(TENANT, without(&[])).await.unwrap();
+    stage.request_reconcile("contoso", "granted").await;
+    stage.until_ready("contoso", "True", "Enabled").await;
+}
+
+/// Who may turn it on is read where it is to be turned on: the holders, and the members of groups that hold the role.
+#[rstest]
+#[case::roles("RoleManagement.Read.Directory")]
+#[case::groups("GroupMember.Read.All")]
+#[tokio::test]
+async fn who_may_act_is_not_known_without_the_permission_to_read_it(#[case] permission: &str) {
+    let stage = Stage::open("holders").await;
+    let group = json!({"role": "SecurityAdministrator", "principal": "group", "members": 3});
+    let members = json!({"roles": [], "assignments": [group], "automaticRegion": "EU"});
+    stage.simulator.seed(TENANT, tenant(members)).await.unwrap();
+    stage.give_secret(SECRET_NAME, SECRET).await;
+    let _operator = stage.operator(&alone(&stage)).await;
+    stage.apply("contoso", json!({"tenantId": TENANT, "credentials": by_secret()})).await.unwrap();
+    stage.until("contoso", "one with a holder", |resource| verdict(resource, "Authorized").0 == "True").await;
+    stage.simulator.patch(TENANT, without(&[permission])).await.unwrap();
+    stage.request_reconcile("contoso", "taken").await;
+    let told = stage
+        .until("contoso", "one without", |resource| verdict(resource, "Authorized") == ("Unknown", "NotPermitted"))
+        .await;
+    assert!(message(&told, "Authorized").contains(permission), "{}", message(&told, "Authorized"));
+    assert!(message(&told, "CredentialsReady").contains(permission), "{}", message(&told, "CredentialsReady"));
+    assert_eq!(verdict(&told, "Stalled"), ("True", "ActionRequired"), "the hand-off stands");
+    stage.simulator.patch(TENANT, without(&[])).await.unwrap();
+    stage.request_reconcile("contoso", "granted").await;
+    stage.until("contoso", "one with a holder", |resource| verdict(resource, "Authorized").0 == "True").await;
 }
 
 /// `check`, as the administrator of the cluster would run it.

@@ -335,11 +335,12 @@ async fn the_operators_own_identity_is_for_those_whom_the_administrator_lists() 
     }
     let file = stage.directory().join("azure-identity-token");
     let mut configuration = alone(&stage);
-    configuration.microsoft_lines += &format!(
+    let identity = format!(
         "  workloadIdentity:\n    tokenFile: {}\n    allow:\n      - {{ namespace: {}, clientId: {CLIENT}, tenantId: {TENANT} }}\n",
         file.display(),
         stage.namespace
     );
+    configuration.microsoft_lines.push_str(&identity);
     let operator = stage.operator(&configuration).await;
     stage.apply("contoso", json!({"tenantId": TENANT, "credentials": by_identity(None)})).await.unwrap();
     stage.apply("fabrikam", json!({"tenantId": crate::OTHER, "credentials": by_identity(None)})).await.unwrap();

@@ -56,8 +56,8 @@ pub(crate) fn tenant(members: Value) -> Value {
         "subscriptions": [{"id": SUBSCRIPTION}],
         "workspaces": [{"resourceId": workspace()}],
     });
-    for (name, value) in members.as_object().into_iter().flatten() {
-        tenant[name] = value.clone();
+    if let (Value::Object(tenant), Value::Object(members)) = (&mut tenant, members) {
+        tenant.extend(members);
     }
     tenant
 }
@@ -96,8 +96,8 @@ impl Stage {
     /// Puts a Secret with exactly this data into the namespace.
     pub(crate) async fn put_secret(&self, name: &str, data: Value) {
         let encoded = |text: &Value| STANDARD.encode(text.as_str().unwrap_or_default());
-        let data: Map<String, Value> =
-            data.as_object().into_iter().flatten().map(|(key, text)| (key.clone(), encoded(text).into())).collect();
+        let Value::Object(data) = data else { return };
+        let data: Map<String, Value> = data.into_iter().map(|(key, text)| (key, encoded(&text).into())).collect();
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data});
         apply(&Api::<Secret>::namespaced(self.client.clone(), &self.namespace), name, secret)
             .await
