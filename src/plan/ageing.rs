@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::eligibility;
 use super::links;
 use super::microsoft::Microsoft;
+use super::permissions;
 use super::planned::{Plan, Waiting};
 use super::reading::Why;
 use super::situation::{Permit, Situation};
@@ -112,7 +113,7 @@ pub(super) fn unread(situation: &Situation) -> Vec<ConditionType> {
     let unread = [
         (ConditionType::CredentialsReady, may_pass(microsoft.organization.why())),
         (ConditionType::Eligible, are_licences_unread(microsoft, desired.experience)),
-        (ConditionType::Authorized, roles.any(may_pass)),
+        (ConditionType::Authorized, roles.any(may_pass) || permissions::are_members_unread(microsoft)),
         (ConditionType::RegionPinned, place.into_iter().any(may_pass)),
         (ConditionType::Integrated, is_link_unread),
         (ConditionType::ServicesReporting, may_pass(microsoft.newest_rows.why())),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::desired::Desired;
 use super::links;
-use super::microsoft::Microsoft;
+use super::microsoft::{Microsoft, Principal};
 use super::reading::{Reading, Why};
 use crate::api::TriState;
 use crate::tenant::{IntegrationType, Permission};
@@ -123,12 +123,21 @@ fn shown(desired: &Desired, microsoft: &Microsoft, permission: Permission) -> Tr
 }
 
 fn group_members(microsoft: &Microsoft) -> TriState {
+    best(groups(microsoft).map(tri))
+}
+
+/// Whether the members of a group that holds a role could not be read.
+pub(super) fn are_members_unread(microsoft: &Microsoft) -> bool {
+    groups(microsoft).any(|members| members.why().is_some_and(Why::may_pass))
+}
+
+/// How many members the groups have that hold a role, or are eligible for one.
+fn groups(microsoft: &Microsoft) -> impl Iterator<Item = &Reading<u32>> {
     let lists = microsoft.roles.values().flat_map(|holders| [holders.assigned.value(), holders.eligible.value()]);
-    let groups = lists.flatten().flat_map(|list| &list.items).filter_map(|holder| match &holder.principal {
-        super::microsoft::Principal::Group { members } => Some(tri(members)),
+    lists.flatten().flat_map(|list| &list.items).filter_map(|holder| match &holder.principal {
+        Principal::Group { members } => Some(members),
         _ => None,
-    });
-    best(groups)
+    })
 }
 
 fn tri<T>(reading: &Reading<T>) -> TriState {

@@ -163,25 +163,28 @@ async fn told(stage: &Stage) -> Operator {
 /// One trouble after the other, until each has been met.
 async fn suffer(stage: &Stage) {
     let mut orders = Vec::new();
+    for api in ["graph", "arm"] {
+        orders.extend(troubles().into_iter().map(|trouble| (json!({"api": api}), trouble)));
+    }
     // An error of Microsoft Entra that repeats what it was given.
     let echo = json!({
         "error": "invalid_client", "error_codes": [7_000_215],
         "error_description": format!("AADSTS7000215: Invalid client secret provided: '{SECRET}'."),
     });
-    orders.push((json!({"endpoint": "token"}), json!({"kind": "failBeforeActing", "status": 401, "body": echo})));
-    for trouble in troubles() {
-        for matching in [json!({"endpoint": "token"}), json!({"api": "graph"}), json!({"api": "arm"})] {
-            orders.push((matching, trouble.clone()));
-        }
-    }
-    for (turn, (matching, trouble)) in (0..).zip(orders) {
-        let index = turn % TENANTS;
-        let mut matching = matching;
+    let echo = json!({"kind": "failBeforeActing", "status": 401, "body": echo});
+    orders.extend(troubles().into_iter().chain([echo]).map(|trouble| (json!({"endpoint": "token"}), trouble)));
+    for (turn, (mut matching, trouble)) in (0..).zip(orders) {
+        let is_of_token = matching["endpoint"] == "token";
+        let index = if is_of_token { 1 + turn % (TENANTS - 1) } else { turn % TENANTS };
         matching["tenantId"] = id(7, index).into();
-        let fault = stage.simulator.fault(matching.clone(), None, trouble.clone()).await.unwrap();
-        // A request makes a new token be bought.
-        stage.request_reconcile(&format!("tenant-{index}"), &format!("turn {turn}")).await;
         let what = format!("{trouble} of {matching}");
+        let fault = stage.simulator.fault(matching, None, trouble).await.unwrap();
+        if is_of_token {
+            // Another version of the Secret is another proof, which is shown at once.
+            let noise = turn.to_string();
+            stage.put_secret(SECRET_NAME, json!({"clientSecret": SECRET, "noise": noise})).await;
+        }
+        stage.request_reconcile(&format!("tenant-{index}"), &format!("turn {turn}")).await;
         until(&what, async || stage.simulator.hits(fault).await.unwrap() > 0).await;
         stage.simulator.remove_fault(fault).await.unwrap();
     }

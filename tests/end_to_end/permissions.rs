@@ -16,9 +16,8 @@ use crate::support::stage::{PROGRAM, Stage};
 const REQUIRED: [&str; 3] = ["Organization.Read.All", "SecurityIncident.Read.All", "ThreatHunting.Read.All"];
 
 /// Those without which something beside it cannot: the condition that then is not known, if any.
-const OPTIONAL: [(&str, Option<&str>); 5] = [
+const OPTIONAL: [(&str, Option<&str>); 4] = [
     ("SecurityIdentitiesHealth.Read.All", None),
-    ("SecurityAlert.Read.All", None),
     ("Application.Read.All", None),
     // Who may act is no question while nothing is to be done.
     ("RoleManagement.Read.Directory", None),
@@ -155,7 +154,7 @@ async fn optional_permissions_only_degrade_what_they_are_for_and_are_listed_once
 /// Nobody asks for a look: what stays missing is told all the same.
 #[rstest]
 #[case::for_a_condition("RoleManagement.Read.Directory")]
-#[case::for_none("SecurityAlert.Read.All")]
+#[case::for_none("SecurityIdentitiesHealth.Read.All")]
 #[tokio::test]
 async fn an_optional_permission_that_stays_away_is_told_without_a_request(#[case] permission: &str) {
     let stage = Stage::open("stays").await;
@@ -322,11 +321,14 @@ async fn the_preflight_lists_what_is_granted_and_what_to_grant() {
     assert!(text.ends_with("Everything that this declaration makes use of is granted. Exit 0.\n"), "{text}");
     assert_eq!(code, 0, "{text}");
 
-    simulator.patch(TENANT, without(&["SecurityAlert.Read.All", "RoleManagement.Read.Directory"])).await.unwrap();
+    simulator
+        .patch(TENANT, without(&["SecurityIdentitiesHealth.Read.All", "RoleManagement.Read.Directory"]))
+        .await
+        .unwrap();
     let (code, text) = preflight.check(&declaration(TENANT));
-    assert_eq!(line(&text, "SecurityAlert.Read.All").get(..2), Some(&["missing", "optional"][..]), "{text}");
+    assert_eq!(line(&text, "SecurityIdentitiesHealth.Read.All").get(..2), Some(&["missing", "optional"][..]), "{text}");
     let advice = text.lines().last().unwrap_or_default();
-    for permission in ["SecurityAlert.Read.All", "RoleManagement.Read.Directory"] {
+    for permission in ["SecurityIdentitiesHealth.Read.All", "RoleManagement.Read.Directory"] {
         assert!(advice.contains(&format!("the application permission {permission}")), "{advice}");
     }
     assert!(advice.starts_with("Grant ") && advice.ends_with("Exit 2."), "{advice}");

@@ -1,6 +1,8 @@
 //! Signing in to Microsoft: what is missing or wrong is told exactly, what is put right is found without a restart, and
 //! nobody is asked in vain.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 use kube::api::DeleteParams;
@@ -55,6 +57,12 @@ async fn stalled(stage: &Stage, name: &str, reason: &str, words: &[&str]) -> Val
     stalled
 }
 
+/// Asks for a look, when the last answer of Microsoft Entra is old enough to be asked for again.
+async fn ask_anew(stage: &Stage, name: &str, token: &str) {
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    stage.request_reconcile(name, token).await;
+}
+
 #[tokio::test]
 async fn a_secret_that_is_missing_is_told_exactly_and_found_without_a_restart() {
     let stage = Stage::open("missing").await;
@@ -91,7 +99,7 @@ async fn a_wrong_secret_is_shown_to_microsoft_once_and_a_rotated_one_is_taken_up
     let before = writes(&stage, "contoso").await;
     looks_at_secret(&stage, SECRET_NAME, 4).await;
     assert_eq!(tokens(&stage, TENANT).await, [401], "a refused secret is not shown again");
-    stage.request_reconcile("contoso", "again").await;
+    ask_anew(&stage, "contoso", "again").await;
     stage.until("contoso", "handled", |resource| resource["status"]["lastHandledReconcileAt"] == "again").await;
     assert_eq!(tokens(&stage, TENANT).await, [401, 401], "unless somebody asks for it");
     assert_eq!(writes(&stage, "contoso").await.len(), before.len() + 1);
@@ -145,10 +153,10 @@ async fn what_the_tenant_refuses_says_what_to_do_and_is_cured_on_request() {
     stalled(&stage, "nowhere", "TenantMismatch", &["AADSTS90002", "Correct spec.tenantId or spec.cloud"]).await;
     stage.simulator.patch(TENANT, with_application(json!({"consented": false}))).await.unwrap();
     // Microsoft is not asked again by itself for a while.
-    stage.request_reconcile("contoso", "consent?").await;
+    ask_anew(&stage, "contoso", "consent?").await;
     stalled(&stage, "contoso", "PermissionDenied", &["AADSTS65001", "admin consent", "request a reconcile"]).await;
     stage.simulator.patch(TENANT, with_application(json!({}))).await.unwrap();
-    stage.request_reconcile("contoso", "consented").await;
+    ask_anew(&stage, "contoso", "consented").await;
     stage.until_ready("contoso", "True", "Enabled").await;
     assert_eq!(tokens(&stage, TENANT).await, [400, 400, 200]);
     assert!(tokens(&stage, crate::OTHER).await.is_empty(), "no secret is shown to a tenant that is not there");
@@ -310,10 +318,10 @@ async fn a_service_account_signs_in_when_everything_between_it_and_the_tenant_is
     let words = ["AADSTS70021", &subject, "api://AzureADTokenExchange"];
     stalled(&stage, "contoso", "CredentialsInvalid", &words).await;
     stage.simulator.patch(TENANT, trusting(&["system:serviceaccount:elsewhere:reader".to_owned()])).await.unwrap();
-    stage.request_reconcile("contoso", "trusted?").await;
+    ask_anew(&stage, "contoso", "trusted?").await;
     stalled(&stage, "contoso", "CredentialsInvalid", &["AADSTS700213", &subject]).await;
     stage.simulator.patch(TENANT, trusting(&[subject])).await.unwrap();
-    stage.request_reconcile("contoso", "trusted").await;
+    ask_anew(&stage, "contoso", "trusted").await;
     stage.until_ready("contoso", "True", "Enabled").await;
     assert_eq!(tokens(&stage, TENANT).await, [400, 401, 200]);
 
@@ -349,7 +357,7 @@ async fn the_operators_own_identity_is_for_those_whom_the_administrator_lists() 
     stalled(&stage, "contoso", "CredentialsInvalid", &["azure-identity-token", "mount a projected token"]).await;
     let token = stage.token_for(crate::support::stage::ACCOUNT, "api://AzureADTokenExchange").await;
     std::fs::write(&file, &token).unwrap();
-    stage.request_reconcile("contoso", "mounted").await;
+    ask_anew(&stage, "contoso", "mounted").await;
     stage.until_ready("contoso", "True", "Enabled").await;
     assert!(tokens(&stage, crate::OTHER).await.is_empty());
     assert!(!operator.log().contains(&token));
