@@ -147,6 +147,10 @@ impl AssertionSource for AccountToken {
         }
         .boxed()
     }
+
+    fn subject(&self) -> Option<String> {
+        Some(format!("system:serviceaccount:{}:{}", self.namespace, self.name))
+    }
 }
 
 /// Reads the operator's projected token.

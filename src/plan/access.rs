@@ -136,14 +136,15 @@ pub(super) fn verdict(situation: &Situation, desired: &Desired) -> Verdict {
 /// The permissions that are missing are listed here once; what they are for says only that it is not known. An answer that
 /// flaps changes nothing: what is newly missing is told after a change of the spec, on request, or once it has stayed.
 fn ready(situation: &Situation, desired: &Desired) -> String {
+    let microsoft = &situation.observed.microsoft;
+    let newly = permissions::missing(desired, microsoft);
+    let has_stayed =
+        ageing::has_any_aged(situation) || !newly.is_empty() && ageing::have_stayed_missing(situation, &newly);
     let stored = situation.memory.condition(ConditionType::CredentialsReady);
     let stored = stored.filter(|stored| stored.status == TriState::True);
-    let is_news = stored.is_none()
-        || situation.spec_changed()
-        || situation.reconcile_requested()
-        || ageing::has_any_aged(situation);
+    let is_news = stored.is_none() || situation.spec_changed() || situation.reconcile_requested() || has_stayed;
     let told = stored.map(|stored| stored.message).unwrap_or_default();
-    let missing = permissions::to_name(desired, &situation.observed.microsoft, &told, is_news);
+    let missing = permissions::to_name(desired, microsoft, &told, is_news);
     if missing.is_empty() {
         return READY.to_owned();
     }

@@ -11,11 +11,13 @@ use super::evidence;
 use super::failure::ErrorClass;
 use super::observed::Observed;
 use super::operation;
+use super::permissions;
 use super::reading::Why;
 use super::report;
 use super::situation::{Recent, Situation};
 use super::step::{Outcome, Step, StepActor};
 use crate::api::{ConditionType, Operation, OperationResult, Reason, StepName};
+use crate::tenant::Permission;
 
 /// Longest text of the other side that is kept in `status.operation.message`, in characters.
 const MESSAGE_LIMIT: usize = 500;
@@ -130,6 +132,7 @@ impl Situation {
             refused_at: self.recent.refused_at,
             unread_since: self.unread_since(),
             unread_links_since: self.unread_links_since(),
+            missing_since: self.missing_since(),
             requested_at: answered.or(self.recent.requested_at),
             ..Recent::default()
         };
@@ -151,6 +154,14 @@ impl Situation {
         };
         let since = |name: &String| self.recent.unread_links_since.get(name).copied().unwrap_or(self.now);
         desired.integrations.iter().filter(is_unread).map(|(name, _)| (name.clone(), since(name))).collect()
+    }
+
+    /// Since when permissions are known to be missing.
+    fn missing_since(&self) -> BTreeMap<Permission, Timestamp> {
+        let Ok(desired) = &self.desired else { return BTreeMap::new() };
+        let since = |permission| self.recent.missing_since.get(&permission).copied().unwrap_or(self.now);
+        let missing = permissions::missing(desired, &self.observed.microsoft).into_iter();
+        missing.map(|permission| (permission, since(permission))).collect()
     }
 
     /// Since when what a condition rests on could not be read.

@@ -4,12 +4,13 @@ use jiff::Timestamp;
 
 use super::eligibility;
 use super::links;
-use super::microsoft::{Microsoft, Principal};
+use super::microsoft::Microsoft;
+use super::permissions;
 use super::planned::{Plan, Waiting};
-use super::reading::{Reading, Why};
+use super::reading::Why;
 use super::situation::{Permit, Situation};
 use crate::api::{ConditionType, Reason, TriState};
-use crate::tenant::Experience;
+use crate::tenant::{Experience, Permission};
 
 /// Reading failed. With nothing pending, or with something that a person must do, the stored verdict stands until three resyncs have failed.
 pub(super) fn plan_unreadable(situation: &Situation, plan: &mut Plan) {
@@ -86,6 +87,11 @@ pub(super) fn has_link_aged(situation: &Situation, name: &str) -> bool {
     is_old(situation, situation.recent.unread_links_since.get(name).copied())
 }
 
+/// Whether all these permissions have been missing for three resyncs.
+pub(super) fn have_stayed_missing(situation: &Situation, missing: &[Permission]) -> bool {
+    missing.iter().all(|permission| is_old(situation, situation.recent.missing_since.get(permission).copied()))
+}
+
 fn is_old(situation: &Situation, since: Option<Timestamp>) -> bool {
     let Ok(desired) = &situation.desired else { return false };
     let limit = situation.resync(desired).saturating_mul(3);
@@ -97,15 +103,7 @@ pub(super) fn unread(situation: &Situation) -> Vec<ConditionType> {
     let microsoft = &situation.observed.microsoft;
     let Ok(desired) = &situation.desired else { return Vec::new() };
     let may_pass = |why: Option<Why>| why.is_some_and(Why::may_pass);
-    let mut roles = microsoft.roles.values().flat_map(|holders| {
-        let lists = [&holders.assigned, &holders.eligible];
-        let groups = lists.into_iter().filter_map(Reading::value).flat_map(|list| &list.items);
-        let members = groups.filter_map(|holder| match &holder.principal {
-            Principal::Group { members } => members.why(),
-            _ => None,
-        });
-        lists.into_iter().filter_map(Reading::why).chain(members).collect::<Vec<_>>()
-    });
+    let mut roles = microsoft.roles.values().flat_map(|holders| [holders.assigned.why(), holders.eligible.why()]);
     let place = [microsoft.endpoint_location.why(), microsoft.observation_owner.why(), microsoft.security_center.why()];
     let is_link_unread = desired.integrations.keys().any(|name| {
         let asked = links::asked(microsoft, name);
@@ -115,7 +113,7 @@ pub(super) fn unread(situation: &Situation) -> Vec<ConditionType> {
     let unread = [
         (ConditionType::CredentialsReady, may_pass(microsoft.organization.why())),
         (ConditionType::Eligible, are_licences_unread(microsoft, desired.experience)),
-        (ConditionType::Authorized, roles.any(|why| may_pass(Some(why)))),
+        (ConditionType::Authorized, roles.any(may_pass) || permissions::are_members_unread(microsoft)),
         (ConditionType::RegionPinned, place.into_iter().any(may_pass)),
         (ConditionType::Integrated, is_link_unread),
         (ConditionType::ServicesReporting, may_pass(microsoft.newest_rows.why())),

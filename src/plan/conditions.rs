@@ -31,14 +31,15 @@ pub(super) fn verdicts(situation: &Situation, plan: &Plan) -> Vec<(ConditionType
     let ready = ready(situation, plan);
     let mut verdicts = vec![(ConditionType::Ready, ready.clone())];
     match &situation.desired {
-        Ok(desired) if access::is_mistaken(situation) => {
+        Ok(desired) if situation.is_permitted() && !access::is_mistaken(situation) => {
+            verdicts.extend(of_tenant(situation, desired, plan));
+        }
+        // What became of the credentials is known, also where nothing else may be said.
+        Ok(desired) if access::is_mistaken(situation) || situation.observed.microsoft.access != Access::NotTried => {
             verdicts.extend(of_nothing(&ready).into_iter().map(|(kind, verdict)| match kind {
                 ConditionType::CredentialsReady => (kind, access::verdict(situation, desired)),
                 _ => (kind, verdict),
             }));
-        }
-        Ok(desired) if situation.is_permitted() => {
-            verdicts.extend(of_tenant(situation, desired, plan));
         }
         _ => verdicts.extend(of_nothing(&ready)),
     }

@@ -65,6 +65,12 @@ pub fn needs(desired: &Desired, microsoft: &Microsoft) -> Vec<Need> {
         .collect()
 }
 
+/// The permissions that are known to be missing.
+pub(super) fn missing(desired: &Desired, microsoft: &Microsoft) -> Vec<Permission> {
+    let needs = needs(desired, microsoft).into_iter();
+    needs.filter(|need| need.is_granted == TriState::False).map(|need| need.permission).collect()
+}
+
 /// The permissions to be named as missing, where `told` is what was said before.
 ///
 /// What was named stays until it is shown to be granted: an answer that fails, or whose turn is at another look, takes
@@ -129,7 +135,12 @@ fn group_members(microsoft: &Microsoft) -> TriState {
     best(groups(microsoft).map(tri))
 }
 
-/// The groups that hold a role, each with the number of persons in it.
+/// Whether the members of a group that holds a role could not be read.
+pub(super) fn are_members_unread(microsoft: &Microsoft) -> bool {
+    groups(microsoft).any(|members| members.why().is_some_and(Why::may_pass))
+}
+
+/// How many members the groups have that hold a role, or are eligible for one.
 fn groups(microsoft: &Microsoft) -> impl Iterator<Item = &Reading<u32>> {
     let lists = microsoft.roles.values().flat_map(|holders| [holders.assigned.value(), holders.eligible.value()]);
     lists.flatten().flat_map(|list| &list.items).filter_map(|holder| match &holder.principal {

@@ -85,9 +85,9 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
 /// Who the tenant says it is; what cannot be read again stands.
 fn tenant_facts(situation: &Situation) -> Option<TenantFacts> {
     let stored = situation.memory.status().tenant.clone();
-    let Some(seen) = situation.observed.microsoft.organization.value().filter(|_| situation.is_proved()) else {
-        return stored;
-    };
+    let organization = situation.observed.microsoft.organization.value().filter(|_| situation.is_proved());
+    // Without the permission Microsoft Graph still tells the id, and nothing else.
+    let Some(seen) = organization.filter(|seen| seen.display_name.is_some()) else { return stored };
     let cleaned = |text: &Option<String>, most| text.as_deref().map(|text| limited(&without_controls(text), most));
     Some(TenantFacts {
         display_name: cleaned(&seen.display_name, 256),

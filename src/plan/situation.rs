@@ -8,6 +8,7 @@ use super::desired::{Desired, InvalidSpec};
 use super::memory::Memory;
 use super::observed::Observed;
 use crate::api::ConditionType;
+use crate::tenant::Permission;
 
 /// The whole input of a plan. Two equal situations have equal plans.
 #[derive(Clone, Debug)]
@@ -84,6 +85,8 @@ pub struct Recent {
     pub unread_since: BTreeMap<ConditionType, Timestamp>,
     /// Since when a declared link could not be read, by the name of its entry.
     pub unread_links_since: BTreeMap<String, Timestamp>,
+    /// Since when permissions are known to be missing.
+    pub missing_since: BTreeMap<Permission, Timestamp>,
     /// When a reconcile request was last answered: a hand-off is looked at more often for a while after it.
     pub requested_at: Option<Timestamp>,
 }

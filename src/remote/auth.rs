@@ -203,7 +203,10 @@ impl Tokens {
                 Ok(token)
             }
             Err(error) => {
-                let failure = unwrapped(&error).unwrap_or_else(|| unexpected(&error));
+                let mut failure = unwrapped(&error).unwrap_or_else(|| unexpected(&error));
+                if let Some(subject) = proof.subject() {
+                    failure.message = failure.message.replace(aadsts::SUBJECT, &subject);
+                }
                 state.held_until = self.held_until(&failure, now);
                 state.tried = Some(now);
                 state.last = Some(failure.clone());

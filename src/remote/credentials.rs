@@ -55,9 +55,22 @@ pub trait AssertionSource: Send + Sync {
     /// A token that is valid for a while yet. A failure says what to do, and its reason is one of the catalogue's of
     /// credentials where only a person can mend it.
     fn assertion(&self) -> BoxFuture<'_, Result<SecretString, Failure>>;
+
+    /// The subject of its tokens, `system:serviceaccount:…`, where it is known: a refusal names it.
+    fn subject(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Proof {
+    /// The subject that it presents, where it is known.
+    pub(super) fn subject(&self) -> Option<String> {
+        match self {
+            Self::Secret { .. } => None,
+            Self::Federated { source, .. } => source.subject(),
+        }
+    }
+
     /// Where the proof comes from. Tokens are kept under it, so that a resource that only names the tenant and the
     /// application of another one neither uses nor drives out what that one has.
     #[must_use]

@@ -34,8 +34,9 @@ mod address;
 #[cfg(test)]
 mod tests;
 
-/// A token, or its refusal, that is younger is not asked for anew.
-const RENEWAL: SignedDuration = SignedDuration::from_mins(1);
+/// A token, or its refusal, that is younger is not asked for anew: passes may follow one another quickly while a request
+/// is open, and a person who mended what was refused a moment ago must not find the old answer.
+const RENEWAL: SignedDuration = SignedDuration::from_secs(5);
 
 /// What the administrator configures for Microsoft's APIs.
 #[derive(Clone)]
@@ -138,7 +139,7 @@ impl Session<'_> {
         self.token(api).await.map(|token| token.since)
     }
 
-    /// Forgets the token of this API, or its refusal, unless that is younger than a minute: something was granted since.
+    /// Forgets the token of this API, or its refusal, unless that is a few seconds old: something was granted since.
     pub async fn renew(&self, api: Api) {
         self.gate.clouds.renew(&self.gate.hosts, (self.payer.tenant, self.cloud));
         self.gate.tokens.renew(&self.key(api), RENEWAL, self.time()).await;

@@ -135,5 +135,6 @@ fn configuration(namespace: String, broker: Option<Announcement>, microsoft: Ann
         microsoft: Some(microsoft),
         microsoft_lines: "  requestsPerMinute: 6000\n".to_owned(),
         log_filter: None,
+        allow_simulator: true,
     }
 }

@@ -73,6 +73,31 @@ pub(crate) fn looks<'a>(stage: &'a Stage, tenant: &'a str, more: u64) -> impl Fu
     }
 }
 
+/// The statuses of the answers to requests for tokens of a tenant, in order.
+pub(crate) async fn tokens(stage: &Stage, tenant: &str) -> Vec<u64> {
+    let requests = stage.simulator.requests_of("entra", Some(tenant)).await.unwrap();
+    let asked = requests.iter().filter(|request| request["method"] == "POST");
+    asked.map(|request| request["status"].as_u64().unwrap_or_default()).collect()
+}
+
+/// Waits until the operator was handed out a Secret so many more times: the clock where nothing else moves.
+#[track_caller]
+pub(crate) fn looks_at_secret<'a>(stage: &'a Stage, secret: &'a str, more: usize) -> impl Future<Output = ()> + 'a {
+    let caller = std::panic::Location::caller();
+    let looks = move || {
+        let entries = stage.plane.audit().unwrap().into_iter();
+        let own = entries.filter(|entry| entry.namespace == stage.namespace && entry.resource == "secrets");
+        own.filter(|entry| entry.verb == "get" && entry.name == secret).count()
+    };
+    async move {
+        let (before, start) = (looks(), Instant::now());
+        while looks() < before + more {
+            assert!(start.elapsed() < PATIENCE, "{caller}: Secret {secret} is not looked at any more");
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+    }
+}
+
 /// A second resource that is as declared: its resyncs tell the time where the first one must not be looked at.
 pub(crate) async fn clock(stage: &Stage) {
     seed(stage, OTHER).await;

@@ -12,9 +12,13 @@ async fn every_shipped_sample_is_accepted() -> TestResult {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut texts = vec![first_yaml(&std::fs::read_to_string(root.join("README.md"))?)];
     for entry in std::fs::read_dir(root.join("deploy/samples"))? {
-        texts.push(std::fs::read_to_string(entry?.path())?);
+        // What lets the operator use credentials stands in a directory of its own; end-to-end tests apply it.
+        let path = entry?.path();
+        if path.is_file() {
+            texts.push(std::fs::read_to_string(path)?);
+        }
     }
-    assert!(texts.len() > 4, "the samples were not found");
+    assert!(texts.len() > 6, "the samples were not found");
     for text in texts {
         let sample: Value = serde_yaml::from_str(&text)?;
         let spec = sample.get("spec").cloned().unwrap_or_default();

@@ -2,11 +2,14 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::stage::{ACCOUNT, Stage};
 
@@ -53,8 +56,8 @@ pub(crate) fn tenant(members: Value) -> Value {
         "subscriptions": [{"id": SUBSCRIPTION}],
         "workspaces": [{"resourceId": workspace()}],
     });
-    for (name, value) in members.as_object().into_iter().flatten() {
-        tenant[name] = value.clone();
+    if let (Value::Object(tenant), Value::Object(members)) = (&mut tenant, members) {
+        tenant.extend(members);
     }
     tenant
 }
@@ -90,6 +93,23 @@ impl Stage {
         give_secret(&self.client, &self.namespace, (name, value)).await.expect("the Secret is there");
     }
 
+    /// Puts a Secret with exactly this data into the namespace.
+    pub(crate) async fn put_secret(&self, name: &str, data: Value) {
+        let encoded = |text: &Value| STANDARD.encode(text.as_str().unwrap_or_default());
+        let Value::Object(data) = data else { return };
+        let data: Map<String, Value> = data.into_iter().map(|(key, text)| (key, encoded(&text).into())).collect();
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data});
+        apply(&Api::<Secret>::namespaced(self.client.clone(), &self.namespace), name, secret)
+            .await
+            .expect("the Secret is there");
+    }
+
+    /// Lets the operator read exactly this Secret.
+    pub(crate) async fn allow_secret(&self, name: &str) {
+        let rule = json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]});
+        self.allow(&format!("read-{name}"), rule).await;
+    }
+
     /// Takes a Secret away.
     pub(crate) async fn take_secret(&self, name: &str) {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
@@ -104,6 +124,15 @@ impl Stage {
         apply(&Api::<ServiceAccount>::namespaced(self.client.clone(), &self.namespace), name, account)
             .await
             .expect("the ServiceAccount is there");
+    }
+
+    /// A token of a ServiceAccount of this namespace for this audience.
+    pub(crate) async fn token_for(&self, account: &str, audience: &str) -> String {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &self.namespace);
+        let spec = TokenRequestSpec { audiences: vec![audience.to_owned()], ..TokenRequestSpec::default() };
+        let request = TokenRequest { spec, ..TokenRequest::default() };
+        let minted = accounts.create_token_request(account, &PostParams::default(), &request).await;
+        minted.expect("a token").status.map(|status| status.token).unwrap_or_default()
     }
 
     /// Lets the operator read a ServiceAccount and mint tokens for it.

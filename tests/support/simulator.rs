@@ -107,6 +107,13 @@ impl Simulator {
         Ok(answer.get("id").and_then(Value::as_u64).unwrap_or_default())
     }
 
+    /// How many requests a fault has hit.
+    pub async fn hits(&self, id: u64) -> Result<u64, ControlError> {
+        let faults = self.call(Method::GET, "/faults", None).await?;
+        let ours = faults.as_array().into_iter().flatten().find(|fault| fault["id"] == id);
+        Ok(ours.and_then(|fault| fault["hits"].as_u64()).unwrap_or_default())
+    }
+
     /// Deletes one fault.
     pub async fn remove_fault(&self, id: u64) -> Result<(), ControlError> {
         self.call(Method::DELETE, &format!("/faults/{id}"), None).await.map(drop)

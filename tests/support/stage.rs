@@ -73,6 +73,8 @@ pub(crate) struct Configuration {
     pub(crate) microsoft_lines: String,
     /// Directives for the log.
     pub(crate) log_filter: Option<&'static str>,
+    /// Whether the operator is started for the simulator, where `microsoft` names one.
+    pub(crate) allow_simulator: bool,
 }
 
 impl Configuration {
@@ -192,6 +194,7 @@ impl Stage {
             // Stages look every second.
             microsoft_lines: "  requestsPerMinute: 6000\n".to_owned(),
             log_filter: None,
+            allow_simulator: true,
         }
     }
 
@@ -210,7 +213,7 @@ impl Stage {
         std::fs::write(&file, configuration.render()).expect("a configuration file");
         let mut command = Command::new(PROGRAM);
         command.args(["run", "--log-format", "json", "--config"]).arg(&file);
-        if configuration.microsoft.is_some() {
+        if configuration.microsoft.is_some() && configuration.allow_simulator {
             command.arg("--allow-simulator");
         }
         if let Some(filter) = configuration.log_filter {

@@ -131,8 +131,39 @@ fn advice(checked: &Checked, needs: &[Need]) -> String {
     if !checked.microsoft.is_asked() {
         return format!("Nothing could be asked: mend the sign-in first. Exit {code}.");
     }
-    if missing.is_empty() {
-        return format!("Nothing is known to be missing. Exit {code}.");
+    if checked.microsoft.organization.value().is_some_and(|seen| seen.id != checked.desired.tenant) {
+        return format!("Nothing else was asked: correct spec.tenantId or the credentials first. Exit {code}.");
     }
-    format!("Grant {}. Exit {code}.", missing.join(", "))
+    let is_untold = |need: &&Need| need.is_granted == TriState::Unknown && need.permission != Permission::SecurityAdmin;
+    let untold: Vec<&str> = needs.iter().filter(is_untold).map(|need| need.permission.name()).collect();
+    let mut advice = Vec::new();
+    if !missing.is_empty() {
+        advice.push(format!("Grant {}.", missing.join(", ")));
+    }
+    if !untold.is_empty() {
+        advice.push(format!(
+            "Whether {} can be used is not known yet.{}",
+            untold.join(", "),
+            why_untold(checked, needs)
+        ));
+    }
+    if advice.is_empty() {
+        advice.push("Everything that this declaration makes use of is granted.".to_owned());
+    }
+    advice.push(format!("Exit {code}."));
+    advice.join(" ").replace('\n', " ")
+}
+
+/// What stood in the way of an answer.
+fn why_untold(checked: &Checked, needs: &[Need]) -> String {
+    let is_blind =
+        needs.iter().any(|need| need.permission == Permission::Applications && need.is_granted == TriState::False);
+    match &checked.microsoft.failure {
+        Some(failure) => format!(" The first trouble was: {failure}"),
+        None if is_blind => format!(
+            " Without {} a permission that is missing cannot be told from a feature that is not there: grant it and check again.",
+            Permission::Applications.name()
+        ),
+        None => String::new(),
+    }
 }

@@ -107,6 +107,7 @@ impl World {
                 .file
                 .failing_since
                 .map_or_else(BTreeMap::new, |since| integrations.map(|name| (name.clone(), since)).collect()),
+            missing_since: BTreeMap::new(),
             requested_at: None,
         }
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::eyes::*;
 use super::fixture::*;
 use crate::api::{ConditionType, FINALIZER, Reason, TriState};
-use crate::plan::microsoft::{Access, Microsoft};
+use crate::plan::microsoft::{Access, Microsoft, Organization};
 use crate::plan::reading::{Reading, Why};
 use crate::plan::release::Hold;
 use crate::plan::situation::Permit;
@@ -34,6 +34,51 @@ fn an_organization_that_may_not_be_read_proves_nothing_and_one_that_failed_is_re
     failed.assert_ready(TriState::Unknown, Reason::ProviderUnavailable);
     assert!(failed.condition(ConditionType::Reconciling).is_some());
     assert!(failed.condition(ConditionType::Stalled).is_none());
+}
+
+/// Nothing is known of the tenant but what became of the credentials, and that is told where people look for it.
+#[test]
+fn credentials_that_prove_nothing_are_told_by_their_own_condition() {
+    let of = |microsoft: Microsoft| unmapped(microsoft).condition(ConditionType::CredentialsReady);
+    for reason in [Reason::CredentialsMissing, Reason::CredentialsInvalid, Reason::PermissionDenied] {
+        assert_eq!(of(refused(reason)), Some((TriState::False, reason)));
+    }
+    assert_eq!(of(no_answer()), Some((TriState::Unknown, Reason::ReadFailed)));
+    let denied = without_organization(Why::NotPermitted);
+    assert_eq!(of(denied), Some((TriState::Unknown, Reason::NotPermitted)));
+    assert_eq!(of(Microsoft::nothing()), Some((TriState::Unknown, Reason::NotAsked)));
+}
+
+/// An answer that flaps changes nothing; what stays is told, also where no condition rests on it.
+#[test]
+fn a_permission_that_stays_away_is_told_after_three_resyncs() {
+    let mut world = World::new(json!({})).sees(seen_on()).without_broker();
+    world.pass();
+    let whole = world.message(ConditionType::CredentialsReady);
+    world.microsoft().alerts = Reading::unknown(Why::NotPermitted);
+    world.microsoft().permissions = Reading::unknown(Why::NotPermitted);
+    for _ in 0..3 {
+        world.pass();
+        assert_eq!(world.message(ConditionType::CredentialsReady), whole);
+        world.wait(1);
+    }
+    world.pass();
+    let told = world.message(ConditionType::CredentialsReady);
+    assert!(told.contains("SecurityAlert.Read.All") && told.contains("Application.Read.All"), "{told}");
+    world.assert_ready(TriState::True, Reason::Enabled);
+}
+
+/// Without the permission Microsoft Graph still tells the id of the organisation, and nothing else.
+#[test]
+fn facts_of_the_tenant_that_may_not_be_read_any_more_stand() {
+    let mut world = World::new(json!({})).sees(seen_on()).without_broker();
+    world.pass();
+    let before = world.status.clone().unwrap();
+    assert!(before.tenant.as_ref().is_some_and(|facts| facts.display_name.as_deref() == Some("Contoso")));
+    let bare = Organization { display_name: None, default_domain: None, country_code: None, ..organization(TENANT) };
+    world.microsoft().organization = Reading::observed(bare);
+    world.pass();
+    assert_eq!(world.status.unwrap(), before);
 }
 
 /// What could only not be proved just now is held; what is known not to be permitted is let go.

@@ -62,7 +62,9 @@ const DENIED: Verdict = Verdict::Person(Reason::PermissionDenied);
 const MISMATCH: Verdict = Verdict::Person(Reason::TenantMismatch);
 const OTHER_CLOUD: Verdict = Verdict::Person(Reason::UnsupportedCloud);
 
-const FEDERATED: &str = "Compare issuer, subject (system:serviceaccount:<namespace>:<name>) and audience (api://AzureADTokenExchange) of the application's federated credential with the cluster and the ServiceAccount, to the last character.";
+/// Stands in the text below for the subject that was presented, where it is known.
+pub(super) const SUBJECT: &str = "system:serviceaccount:<namespace>:<name>";
+const FEDERATED: &str = "Compare, to the last character, the application's federated credential: issuer (as kubectl get --raw /.well-known/openid-configuration shows it), subject (system:serviceaccount:<namespace>:<name>), audience (api://AzureADTokenExchange).";
 const NEW_TOKEN: &str =
     "Check the clocks of the cluster's nodes; the operator takes a new token of the ServiceAccount with the next try.";
 const FEDERATION_POLICY: &str =
