@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::tenant::Cloud;
+
 /// An application in a tenant. Everything but `clientId` has a default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -75,10 +77,18 @@ const PERMISSIONS: [(&str, &str); 10] = [
     ("DeviceManagementServiceConfig.ReadWrite.All", "5ac13192-7ace-4fcf-b828-1a26f28068ee"),
 ];
 
-/// The id of a permission that is known here.
+/// Permissions that have another id in the clouds of the US government.
+const GOVERNMENT_PERMISSIONS: [(&str, &str); 2] = [
+    ("SecurityAlert.Read.All", "64c33fcb-e6aa-490d-bed5-6016a9ef8f6d"),
+    ("ThreatHunting.Read.All", "5f804853-e3b1-447b-9a8b-6d3e1257c72a"),
+];
+
+/// The id of a permission that is known here, in this cloud.
 #[must_use]
-pub fn permission_id(name: &str) -> Option<&'static str> {
-    PERMISSIONS.iter().find(|(known, _)| *known == name).map(|(_, id)| *id)
+pub fn permission_id(name: &str, cloud: Cloud) -> Option<&'static str> {
+    let is_government = matches!(cloud, Cloud::GCCHigh | Cloud::DoD);
+    let own = GOVERNMENT_PERMISSIONS.iter().filter(|_| is_government);
+    own.chain(&PERMISSIONS).find(|(known, _)| *known == name).map(|(_, id)| *id)
 }
 
 fn reading_roles() -> BTreeSet<String> {

@@ -32,7 +32,8 @@ impl Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let hint = match &refusal {
-            Refusal::NotEligible { .. } | Refusal::ServiceMissing { .. } => "change the tenant's `services`",
+            Refusal::NotEligible { .. } => "change the tenant's `services` or `licenceState`",
+            Refusal::ServiceMissing { .. } => "change the tenant's `services`",
             Refusal::CloudNotSupported { .. } => "use the Public cloud, or the DefenderPortal experience",
             Refusal::ConsentMissing => "send the act `consent` first",
             Refusal::RegionMismatch { .. } => "name the existing region, or none",

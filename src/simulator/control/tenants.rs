@@ -123,11 +123,11 @@ pub(super) async fn patch(
     bytes: Bytes,
 ) -> Result<Json<Value>, Problem> {
     let id = parse_id(&id)?;
-    let named: Map<String, Value> = super::body(&bytes)?;
-    let names: Vec<&str> = named.keys().map(String::as_str).collect();
+    let changed: Map<String, Value> = super::body(&bytes)?;
+    let names: Vec<&str> = changed.keys().map(String::as_str).collect();
     let change = Change::new(Effect::Changed, [("members", names.join(","))]);
     let mut members = json!(known(&world.look().state, id)?).as_object().cloned().unwrap_or_default();
-    members.extend(named);
+    members.extend(changed);
     members.retain(|_, value| !value.is_null());
     let hint = "see the members of GET /tenants";
     let tenant: Tenant = serde_json::from_value(Value::Object(members))

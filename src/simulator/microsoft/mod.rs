@@ -44,6 +44,8 @@ pub fn router(world: Arc<World>) -> Router {
         .route("/{tenant}/oauth2/v2.0/token", any(at(Api::Entra)))
         .route("/{tenant}/v2.0/.well-known/openid-configuration", any(at(Api::Entra)))
         .route("/v1.0/{*path}", any(at(Api::Graph)))
+        .route("/beta/{*path}", any(at(Api::Graph)))
+        .route("/subscriptions", any(at(Api::Arm)))
         .route("/subscriptions/{*path}", any(at(Api::Arm)))
         .with_state(world)
 }

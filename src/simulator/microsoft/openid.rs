@@ -12,13 +12,11 @@ use crate::tenant::{Cloud, Region, TenantId};
 /// Answers the request.
 pub(super) fn configuration(world: &World, request: &Request, tenant_id: Option<TenantId>) -> Answer {
     let guard = world.look();
-    match tenant_id.and_then(|id| guard.state.tenant(id)) {
-        Some(tenant) => Answer::new(200, Value::Object(document(tenant, &request.host))),
-        None => {
-            let (code, text) = entra::no_such_tenant(request);
-            entra::refusal(request, (400, "invalid_tenant", code), &text)
-        }
-    }
+    let Some(tenant) = tenant_id.and_then(|id| guard.state.tenant(id)) else {
+        let (code, text) = entra::no_such_tenant(request);
+        return entra::refusal(request, (400, "invalid_tenant", code), &text);
+    };
+    Answer::new(200, Value::Object(document(tenant, &request.host)))
 }
 
 /// Hosts are those of the cloud, but for the endpoint of tokens, which is where this was asked.

@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, Method, Uri};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// The request.
-#[derive(Clone, Debug)]
+/// The request. It cannot be printed: tokens and secrets are in it.
+#[derive(Clone)]
 pub(super) struct Request {
     /// The id that the answer gives it.
     pub(super) id: Uuid,

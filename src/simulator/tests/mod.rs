@@ -3,12 +3,17 @@
 #[path = "../../../tests/support/simulator.rs"]
 mod client;
 
+mod arm;
+mod batch;
 mod conformance;
 mod control;
 mod entra;
 mod faults;
+mod graph;
 mod holds;
+mod hunting;
 mod microsoft;
+mod propagation;
 mod restart;
 mod rules;
 

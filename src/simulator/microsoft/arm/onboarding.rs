@@ -39,7 +39,7 @@ pub(super) fn package(scene: &Scene, tenant: &Tenant) -> Result<Answer, Problem>
 /// JSON within JSON, as the product has it: the inner one is signed as text.
 fn info(tenant: &Tenant, known: &Subscription) -> String {
     let region = tenant.endpoint_region.or(tenant.region).unwrap_or(tenant.automatic_region);
-    let (center, short, geography) = place(region);
+    let (center, short, geography) = if tenant.cloud.has_regions() { place(region) } else { GOVERNMENT };
     let center = known.data_center.as_deref().unwrap_or(center);
     let geography = known.geography.as_deref().unwrap_or(geography);
     let body = json!({
@@ -52,6 +52,9 @@ fn info(tenant: &Tenant, known: &Subscription) -> String {
     });
     json!({ "body": body.to_string(), "sig": MARKER, "sha256sig": MARKER }).to_string()
 }
+
+/// The one location of the US government's clouds, which names no region.
+const GOVERNMENT: (&str, &str, &str) = ("UsGovVirginia", "usgv", "USGov");
 
 /// Data centre, its short name, and geography of a region.
 const fn place(region: Region) -> (&'static str, &'static str, &'static str) {
@@ -78,8 +81,8 @@ fn windows(info: &str) -> String {
     )
 }
 
-/// A Python script; the JSON is a value of a property list, in quotes.
+/// A Python script; the JSON is a value of another JSON.
 fn linux(info: &str) -> String {
-    let quoted = json!(json!({ "onboardingInfo": info }).to_string());
-    format!("#!/usr/bin/env python3\ndestfile = '/etc/opt/microsoft/mdatp/mdatp_onboard.json'\ndata = {quoted}\n")
+    let quoted = json!({ "onboardingInfo": info });
+    format!("#!/usr/bin/env python3\ndestfile = '/etc/opt/microsoft/mdatp/mdatp_onboard.json'\ndata = '{quoted}'\n")
 }

@@ -75,7 +75,7 @@ async fn answer(graph: &Graph<'_>, id: &str, request: &Request) -> Option<Value>
     };
     let host = Graph { world: graph.world, request, endpoint, tenant_id: graph.tenant_id };
     match visit::attend(graph.world, &visitor, &host).await {
-        Delivery::Sent(answer) => Some(part(id, &answer, "application/json", answer.body.clone())),
+        Delivery::Sent(answer) => Some(part(id, &answer, "application/json", &answer.body)),
         Delivery::Malformed(answer, shape) => {
             let (kind, body) = match shape {
                 Shape::Html => ("text/html", delivery::HTML.into()),
@@ -84,13 +84,13 @@ async fn answer(graph: &Graph<'_>, id: &str, request: &Request) -> Option<Value>
                 Shape::Oversize => ("application/json", delivery::oversize(&answer)),
                 Shape::Cut => return None,
             };
-            Some(part(id, &answer, kind, body))
+            Some(part(id, &answer, kind, &body))
         }
         Delivery::Cut => None,
     }
 }
 
-fn part(id: &str, answer: &Answer, content_type: &str, body: Value) -> Value {
+fn part(id: &str, answer: &Answer, content_type: &str, body: &Value) -> Value {
     let mut headers = Map::new();
     headers.insert("Content-Type".to_owned(), content_type.into());
     headers.extend(answer.headers.iter().map(|(name, value)| (capital(name), value.clone().into())));

@@ -7,7 +7,7 @@ use super::Scene;
 use super::paging::page;
 use crate::simulator::answer::Answer;
 use crate::simulator::applications::permission_id;
-use crate::simulator::licences::Sku;
+use crate::simulator::licences::{Plan, Sku};
 use crate::simulator::microsoft::problem::Problem;
 
 const ORGANIZATION: [&str; 1] = ["Organization.Read.All"];
@@ -63,7 +63,7 @@ fn assigned_plans(scene: &Scene) -> Vec<Value> {
 fn provisioned_plans(scene: &Scene) -> Vec<Value> {
     let skus = scene.tenant.licensed();
     let plans = skus.iter().flat_map(|sku| sku.plans.iter().map(move |plan| (sku, plan)));
-    let entry = |(sku, plan): (&Sku, &crate::simulator::licences::Plan)| {
+    let entry = |(sku, plan): (&Sku, &Plan)| {
         json!({
             "capabilityStatus": capability(scene, sku),
             "provisioningStatus": plan.provisioning_status,
@@ -93,7 +93,7 @@ pub(super) fn subscribed_skus(scene: &Scene) -> Result<Answer, Problem> {
     let entry = |sku: &Sku| {
         let status = capability(scene, sku);
         let units = |wanted: &[&str]| if wanted.contains(&status) { sku.units } else { 0 };
-        let plan = |plan: &crate::simulator::licences::Plan| {
+        let plan = |plan: &Plan| {
             json!({
                 "servicePlanId": plan.id,
                 "servicePlanName": plan.name,
@@ -163,7 +163,7 @@ pub(super) fn own_roles(scene: &Scene) -> Result<Answer, Problem> {
         Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{}/{what}", scene.tenant.tenant_id).as_bytes()).to_string()
     };
     let entry = |role: &String| {
-        let id = permission_id(role).map_or_else(|| derived(role), str::to_owned);
+        let id = permission_id(role, scene.tenant.cloud).map_or_else(|| derived(role), str::to_owned);
         json!({
             "id": derived(&format!("{}/{role}", application.client_id)),
             "appRoleId": id,

@@ -30,8 +30,9 @@ pub(super) use batch::part_paths;
 pub(super) fn endpoint(request: &Request) -> Option<Endpoint> {
     let segments = request.lower_segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    match (request.method.as_str(), segments.get(1..)?) {
-        ("GET", ["organization"] | ["organization", _]) => Some(Endpoint::Organization),
+    let ["v1.0", segments @ ..] = segments.as_slice() else { return None };
+    match (request.method.as_str(), segments) {
+        ("GET", ["organization"]) => Some(Endpoint::Organization),
         ("GET", ["subscribedskus"]) => Some(Endpoint::SubscribedSkus),
         ("GET", ["directory", "subscriptions"]) => Some(Endpoint::DirectorySubscriptions),
         ("GET", [principal, "approleassignments"]) if principal.starts_with("serviceprincipals(appid='") => {
