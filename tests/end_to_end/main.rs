@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod asked;
 mod bad_input;
 mod broker_access;
 mod convergence;
@@ -19,6 +20,7 @@ mod deletion;
 mod endings;
 mod gitops;
 mod judges;
+mod links;
 mod live;
 mod policies;
 mod release;
