@@ -62,8 +62,8 @@ async fn secret(client: &Client, namespace: &str, (name, key): (&str, &str)) -> 
         }
         Err(error) => return Err(unread("Secret", name, namespace, (&error, "secrets, verb get"))),
     };
-    let version =
-        format!("secret/{}/{}/{key}", found.uid().unwrap_or_default(), found.resource_version().unwrap_or_default());
+    let origin = format!("secret/{}/{key}", found.uid().unwrap_or_default());
+    let version = found.resource_version().unwrap_or_default();
     let Some(value) = found.data.unwrap_or_default().remove(key) else {
         return Err(missing(format!(
             "Secret {name} in namespace {namespace} has no key {key}: add it, or correct spec.credentials.clientSecret.secretRef.key"
@@ -71,7 +71,7 @@ async fn secret(client: &Client, namespace: &str, (name, key): (&str, &str)) -> 
     };
     let text = String::from_utf8(value.0).ok().map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
     match text.filter(|text| !text.is_empty()) {
-        Some(text) => Ok(Proof::Secret { value: SecretString::from(text), version }),
+        Some(text) => Ok(Proof::Secret { value: SecretString::from(text), origin, version }),
         None => Err(missing(format!(
             "key {key} of Secret {name} in namespace {namespace} holds no text: put the value of the client secret there, not its id"
         ))),
@@ -104,9 +104,9 @@ async fn account(
             "ServiceAccount {name} in namespace {namespace} does not say that it is for this: annotate it {annotation}: {value}"
         )));
     }
-    let version = format!("serviceaccount/{}", found.uid().unwrap_or_default());
+    let origin = format!("serviceaccount/{}", found.uid().unwrap_or_default());
     let source = AccountToken { client: client.clone(), namespace: namespace.to_owned(), name: name.to_owned() };
-    Ok(Proof::Federated { source: Arc::new(source), version })
+    Ok(Proof::Federated { source: Arc::new(source), origin })
 }
 
 fn own_token(own: &OwnIdentity, namespace: &str, (client_id, tenant): (&str, TenantId)) -> Result<Proof, Unusable> {
@@ -116,7 +116,7 @@ fn own_token(own: &OwnIdentity, namespace: &str, (client_id, tenant): (&str, Ten
             "the administrator's configuration does not let namespace {namespace} use the operator's own identity for client {client_id} and tenant {tenant}: name a serviceAccountName of this namespace, or have the entry added to microsoft.workloadIdentity.allow"
         )));
     };
-    Ok(Proof::Federated { source: Arc::new(FileToken { path }), version: "operator".to_owned() })
+    Ok(Proof::Federated { source: Arc::new(FileToken { path }), origin: "operator".to_owned() })
 }
 
 /// Mints tokens for a ServiceAccount.

@@ -6,8 +6,8 @@
 //! | how the request is sent | `transport` |
 //! | what an error means | `refusal`, `aadsts` |
 //!
-//! One entry for each (cloud, tenant, application, API), with the version of the proof in it: another version replaces
-//! it. Within an entry one request is under way at a time; who waited for one that failed shares its failure.
+//! One entry for each (cloud, tenant, application, API, origin of the proof), with the version of the proof in it:
+//! another version replaces it. Within an entry one request is under way at a time; who waited for one that failed shares its failure.
 //! `azure_identity` itself renews a token 5 minutes before its end.
 
 use std::collections::HashMap;
@@ -100,6 +100,8 @@ pub(super) struct TokenKey {
     pub tenant: TenantId,
     pub client_id: String,
     pub api: Api,
+    /// Where the proof comes from.
+    pub origin: String,
 }
 
 /// A token. `Debug` does not show it.

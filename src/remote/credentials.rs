@@ -36,7 +36,9 @@ pub enum Proof {
     Secret {
         /// The secret.
         value: SecretString,
-        /// Changes whenever the secret may have changed: uid and resource version of the Kubernetes Secret and the key.
+        /// Where it is kept: uid of the Kubernetes Secret, and the key. Who keeps another one gets tokens of its own.
+        origin: String,
+        /// Changes whenever the secret may have changed: resource version of the Kubernetes Secret.
         version: String,
     },
     /// With a token of a Kubernetes ServiceAccount (workload identity federation).
@@ -44,7 +46,7 @@ pub enum Proof {
         /// Where such tokens come from. It is asked only when a token of Microsoft Entra has to be bought.
         source: Arc<dyn AssertionSource>,
         /// Names the source: tokens bought with one source are never used for another.
-        version: String,
+        origin: String,
     },
 }
 
@@ -56,11 +58,22 @@ pub trait AssertionSource: Send + Sync {
 }
 
 impl Proof {
-    /// Changes whenever the proof may have changed; tokens are kept under it.
+    /// Where the proof comes from. Tokens are kept under it, so that a resource that only names the tenant and the
+    /// application of another one neither uses nor drives out what that one has.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        match self {
+            Self::Secret { origin, .. } | Self::Federated { origin, .. } => origin,
+        }
+    }
+
+    /// Changes whenever the proof may have changed.
     #[must_use]
     pub fn version(&self) -> &str {
         match self {
-            Self::Secret { version, .. } | Self::Federated { version, .. } => version,
+            Self::Secret { version, .. } => version,
+            // A source hands out fresh tokens by itself.
+            Self::Federated { .. } => "",
         }
     }
 }
@@ -71,6 +84,6 @@ impl fmt::Debug for Proof {
             Self::Secret { .. } => "Secret",
             Self::Federated { .. } => "Federated",
         };
-        f.debug_struct(kind).field("version", &self.version()).finish_non_exhaustive()
+        f.debug_struct(kind).field("origin", &self.origin()).field("version", &self.version()).finish_non_exhaustive()
     }
 }

@@ -169,7 +169,8 @@ impl Session<'_> {
 
     fn key(&self, api: Api) -> TokenKey {
         let Payer { tenant, client_id } = &self.payer;
-        TokenKey { cloud: self.cloud, tenant: *tenant, client_id: client_id.clone(), api }
+        let origin = self.who.proof.origin().to_owned();
+        TokenKey { cloud: self.cloud, tenant: *tenant, client_id: client_id.clone(), api, origin }
     }
 
     async fn token(&self, api: Api) -> Result<Token, SignInError> {

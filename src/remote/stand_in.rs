@@ -203,7 +203,11 @@ pub(super) fn now() -> Timestamp {
 }
 
 pub(super) fn secret(version: &str) -> Credentials {
-    let proof = Proof::Secret { value: SECRET.into(), version: version.to_owned() };
+    secret_from("secret/uid/key", version)
+}
+
+pub(super) fn secret_from(origin: &str, version: &str) -> Credentials {
+    let proof = Proof::Secret { value: SECRET.into(), origin: origin.to_owned(), version: version.to_owned() };
     Credentials { client_id: CLIENT.to_owned(), proof }
 }
 

@@ -128,11 +128,15 @@ pub struct Connector {
     /// Its kind, such as `MicrosoftThreatProtection`.
     pub kind: String,
     /// Changes with each change.
-    #[serde(default)]
+    #[serde(default = "first_etag")]
     pub etag: String,
     /// The rest.
     #[serde(default)]
     pub properties: Value,
+}
+
+fn first_etag() -> String {
+    "\"03000000-0000-0000-0000-5ee000000000\"".to_owned()
 }
 
 /// The kind of the connector that brings incidents of the service.

@@ -23,7 +23,13 @@ fn tokens_within(server: &StandIn, timeout: Duration) -> Tokens {
 }
 
 fn key(api: Api) -> TokenKey {
-    TokenKey { cloud: Cloud::Public, tenant: tenant(), client_id: CLIENT.to_owned(), api }
+    TokenKey {
+        cloud: Cloud::Public,
+        tenant: tenant(),
+        client_id: CLIENT.to_owned(),
+        api,
+        origin: "secret/uid/key".to_owned(),
+    }
 }
 
 fn later(now: Timestamp, seconds: i64) -> Timestamp {
@@ -251,7 +257,7 @@ impl AssertionSource for Source {
 }
 
 fn federated(result: Result<&'static str, Reason>) -> Proof {
-    Proof::Federated { source: Arc::new(Source(result)), version: "operator".to_owned() }
+    Proof::Federated { source: Arc::new(Source(result)), origin: "operator".to_owned() }
 }
 
 #[tokio::test]
@@ -291,10 +297,24 @@ async fn a_service_account_that_appears_is_used_at_once() {
     assert_eq!(entry.state.lock().await.held_until, None);
 }
 
+/// Whoever names the tenant and the application of somebody else has a place of his own in the cache.
+#[tokio::test]
+async fn a_proof_of_another_origin_neither_uses_nor_drives_out_a_token() {
+    let server = numbered();
+    let (tokens, now) = (tokens(&server), now());
+    let first = sign_in(&tokens, "1", now).await.unwrap();
+    let other = TokenKey { origin: "secret/other/key".to_owned(), ..key(Api::Graph) };
+    let foreign = tokens.token(&other, &secret("9").proof, now).await.unwrap();
+    assert_ne!(first.secret.expose_secret(), foreign.secret.expose_secret());
+    let again = sign_in(&tokens, "1", now).await.unwrap();
+    assert_eq!(first.secret.expose_secret(), again.secret.expose_secret());
+    assert_eq!(server.token_requests(), 2);
+}
+
 #[tokio::test]
 async fn an_empty_secret_is_refused_without_a_request() {
     let server = numbered();
-    let proof = Proof::Secret { value: "".into(), version: "1".to_owned() };
+    let proof = Proof::Secret { value: "".into(), origin: "o".to_owned(), version: "1".to_owned() };
     let error = tokens(&server).token(&key(Api::Graph), &proof, now()).await.unwrap_err();
     assert!(matches!(error, SignInError::Refused(failure) if failure.message.contains("secret")));
     assert_eq!(server.token_requests(), 0);

@@ -38,8 +38,9 @@ mod tests {
 
     use super::*;
     use crate::remote::samples::{
-        assert_troubles, blindly, context, failure, holding, holding_all, ok, reply, sentence,
+        assert_troubles, blindly, context, failure, holding, holding_all, ok, reply, sentence, unknown,
     };
+    use crate::tenant::Permission;
 
     #[test]
     fn the_call_names_the_documented_partner() {
@@ -68,7 +69,11 @@ mod tests {
     fn what_is_not_there_and_what_is_refused_is_open() {
         let gone = sentence(blindly(|context| read(&reply(404, ""), context)));
         assert!(gone.contains("never set up") && gone.contains("no Intune"), "{gone}");
-        for held in [holding_all(), holding(&[])] {
+        assert_eq!(
+            read(&reply(403, ""), context(&holding(&[]))),
+            Err(Unread::NotPermitted(Permission::IntuneConnector))
+        );
+        for held in [holding_all(), unknown()] {
             let refused = sentence(read(&reply(403, ""), context(&held)));
             assert!(refused.contains("DeviceManagementServiceConfig.Read.All"), "{refused}");
             assert!(refused.contains("no licence of Intune"), "{refused}");

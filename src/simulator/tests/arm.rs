@@ -171,6 +171,30 @@ async fn a_connector_is_written_with_its_etag() {
 }
 
 #[tokio::test]
+async fn a_seeded_connector_can_be_changed_and_lists_have_pages() {
+    let connector = |name: &str| {
+        let Value::Object(mut body) = incidents("Disabled") else { return Value::Null };
+        body.insert("name".to_owned(), name.into());
+        Value::Object(body)
+    };
+    let seeded = [connector(CONNECTOR), connector("another")];
+    let rig = rig(json!({ "workspaces": [{ "resourceId": workspace(), "connectors": seeded }] })).await;
+    let path = format!("{}/{CONNECTOR}{PREVIEW}", connectors());
+    let shown = rig.arm(Method::GET, &path, None).await;
+    let mut body = shown.body.clone();
+    body["properties"]["dataTypes"]["incidents"]["state"] = "Enabled".into();
+    assert_eq!(rig.arm(Method::PUT, &path, Some(body)).await.status, 200);
+    assert_eq!(rig.control.effects(TENANT).await.unwrap(), ["seeded", "linked"]);
+    rig.control.settings(None, json!({ "pageSize": 1 })).await.unwrap();
+    let first = rig.arm(Method::GET, &format!("{}{PREVIEW}", connectors()), None).await;
+    let next = first.body["nextLink"].as_str().unwrap().strip_prefix(&rig.running.microsoft_url).unwrap();
+    let token = rig.token(TENANT, ARM).await;
+    let second = rig.call(&token, Method::GET, next, None).await;
+    assert_eq!((second.entries().len(), second.body.get("nextLink")), (1, None));
+    assert_ne!(first.entries(), second.entries());
+}
+
+#[tokio::test]
 async fn connectors_that_cannot_be() {
     let rig = rig(json!({})).await;
     let path = |version: &str| format!("{}/{CONNECTOR}{version}", connectors());
