@@ -15,6 +15,13 @@ pub(crate) fn on(members: &Value) -> Value {
     tenant(seed)
 }
 
+/// A tenant that is off and seen to be: Defender for Identity, which would answer, has nothing on-premises yet.
+pub(crate) fn off(members: &Value) -> Value {
+    let mut seed = json!({"reporting": ["Endpoint", "CloudApps", "Office365"]});
+    json_patch::merge(&mut seed, members);
+    tenant(seed)
+}
+
 /// A spec that signs in with the Secret of the stage, and these fields.
 pub(crate) fn signing_in(fields: &Value) -> Value {
     let mut spec = json!({"tenantId": TENANT, "credentials": by_secret()});

@@ -52,6 +52,12 @@ impl ErrorBody {
         self.codes.iter().any(|held| held.trim().eq_ignore_ascii_case(code))
     }
 
+    /// Whether it has any code, as the errors of the APIs themselves do and the pages of proxies do not.
+    #[must_use]
+    pub const fn has_codes(&self) -> bool {
+        !self.codes.is_empty()
+    }
+
     /// Whether a message has these words, without regard to case.
     #[must_use]
     pub fn says(&self, words: &str) -> bool {
