@@ -93,6 +93,8 @@ pub(super) struct Microsoft {
     #[serde(default)]
     pub request_timeout_seconds: Option<i64>,
     #[serde(default)]
+    pub requests_per_minute: Option<i64>,
+    #[serde(default)]
     pub workload_identity: Option<WorkloadIdentity>,
 }
 

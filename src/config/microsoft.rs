@@ -1,6 +1,7 @@
 //! The part of the file about Microsoft's own APIs: other hosts, and the operator's own federated identity.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,18 +9,23 @@ use uuid::Uuid;
 
 use super::MicrosoftConfig;
 use super::file::{HostNames, Identity, Microsoft, WorkloadIdentity};
-use super::problems::{Problems, up_to};
+use super::problems::{Bounds, Problems, up_to};
+use crate::remote::budget;
 use crate::remote::credentials::OwnIdentity;
 use crate::remote::hosts::{HostOverrides, Hosts};
 use crate::remote::http::{self, Url};
 use crate::tenant::{Cloud, TenantId};
 
+/// At least one full look at once; Microsoft's own limits are answered by 429, which is heeded.
+const REQUESTS_PER_MINUTE: Bounds = Bounds { default: 30, least: 10, most: 6000 };
+
 /// Checks what stands at `microsoft`.
 pub(super) fn microsoft(file: Microsoft, directory: &Path, problems: &mut Problems) -> MicrosoftConfig {
-    let Microsoft { hosts, ca_file, request_timeout_seconds, workload_identity } = file;
+    let Microsoft { hosts, ca_file, request_timeout_seconds, requests_per_minute, workload_identity } = file;
     let ca_bundle = ca_file.and_then(|path| problems.ca_bundle("microsoft.caFile", &path, directory));
     // A hunting query may take three minutes (Microsoft, *Advanced hunting quotas*, 2025); ours read one row each.
     let timeout = problems.number("microsoft.requestTimeoutSeconds", request_timeout_seconds, &up_to(180, 60));
+    let requests = problems.number("microsoft.requestsPerMinute", requests_per_minute, &REQUESTS_PER_MINUTE);
     let overrides = hosts.into_iter().map(|(cloud, names)| (cloud, overridden(cloud, &names, problems))).collect();
     let hosts = Hosts::overridden(overrides).unwrap_or_else(|error| {
         problems.add(
@@ -33,6 +39,7 @@ pub(super) fn microsoft(file: Microsoft, directory: &Path, problems: &mut Proble
         hosts,
         ca_bundle,
         request_timeout: Duration::from_secs(timeout.unsigned_abs()),
+        requests_per_minute: u32::try_from(requests).ok().and_then(NonZeroU32::new).unwrap_or(budget::REQUESTS),
         own_identity: workload_identity.map(|identity| own(identity, directory, problems)).unwrap_or_default(),
     }
 }

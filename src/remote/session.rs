@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -42,6 +43,8 @@ pub struct MicrosoftSettings {
     pub ca_bundle: Option<Vec<u8>>,
     /// Limit of one request from first byte to last.
     pub request_timeout: Duration,
+    /// Requests a minute for one tenant and application.
+    pub requests_per_minute: NonZeroU32,
     /// Whether the hosts are a simulator: then they must be, else they must not.
     pub allow_simulator: bool,
 }
@@ -62,10 +65,10 @@ impl Gate {
     /// # Errors
     /// A CA bundle that cannot be used.
     pub fn new(settings: MicrosoftSettings) -> Result<Self, ClientError> {
-        let MicrosoftSettings { hosts, ca_bundle, request_timeout, allow_simulator } = settings;
+        let MicrosoftSettings { hosts, ca_bundle, request_timeout, requests_per_minute, allow_simulator } = settings;
         let channel = Channel::new(ca_bundle.as_deref(), request_timeout, allow_simulator)?;
         let tokens = Tokens::new(hosts.clone(), channel.clone(), REFUSAL_TTL);
-        Ok(Self { hosts, channel, tokens, budget: Budget::default(), clouds: Clouds::default() })
+        Ok(Self { hosts, channel, tokens, budget: Budget::new(requests_per_minute), clouds: Clouds::default() })
     }
 
     /// In which cloud the tenant lives, as the sign-in host of the declared cloud says. No credentials are needed; an
@@ -179,7 +182,10 @@ impl Session<'_> {
 
     async fn take_and_sign_in(&self, call: &Call) -> Result<Token, Failure> {
         let api = call.operation.api();
-        self.gate.budget.take(&self.payer, api, self.time()).map_err(|held| held_back(call, held))?;
+        self.gate
+            .budget
+            .take(&self.payer, api, self.time())
+            .map_err(|held| held_back(call, held, self.gate.budget.limit()))?;
         self.token(api).await.map_err(SignInError::into_failure)
     }
 
@@ -277,13 +283,13 @@ fn is_an_answer(reply: &Reply) -> bool {
     matches!(code, Some("InvalidAuthenticationTokenTenant" | "InvalidLicense"))
 }
 
-fn held_back(call: &Call, held: HeldBack) -> Failure {
+fn held_back(call: &Call, held: HeldBack, limit: NonZeroU32) -> Failure {
     let HeldBack { until, is_asked_for } = held;
     let whom = name(call.operation.api());
     let why = if is_asked_for {
-        "it asked to wait (status 429)"
+        "it asked to wait (status 429)".to_owned()
     } else {
-        "the operator sends no more than 30 requests a minute for one tenant and application"
+        format!("the operator sends no more than {limit} requests a minute for one tenant and application")
     };
     let until_text = until.strftime("%Y-%m-%dT%H:%M:%SZ");
     Failure {

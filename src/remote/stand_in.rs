@@ -152,6 +152,7 @@ impl StandIn {
             hosts: self.hosts(),
             ca_bundle: Some(self.ca.clone().into_bytes()),
             request_timeout: Duration::from_secs(5),
+            requests_per_minute: super::budget::REQUESTS,
             allow_simulator: false,
         }
     }

@@ -28,7 +28,7 @@ fn cloud_apps() -> Kind {
     Kind {
         name: "cloud-apps",
         integration: json!({"type": "DefenderForCloudCloudApps", "subscriptionId": SUBSCRIPTION}),
-        taken_away: json!({"subscriptions": [{"id": SUBSCRIPTION}]}),
+        taken_away: two_subscriptions(),
         put: "PUT MCAS",
         removal: "PUT MCAS",
     }
@@ -112,8 +112,12 @@ impl Kind {
         watched["managementPolicy"] = "Observe".into();
         stage.apply("contoso", watched).await.unwrap();
         let told = stage.until_ready("contoso", "False", "ObserveOnly").await;
-        assert_eq!((&told["status"]["plan"][0]["step"], &told["status"]["plan"][0]["actor"]), (&"Unlink".into(), &"None".into()));
-        let agents_stay = told["status"]["plan"][0]["reason"].as_str().unwrap().contains("agents that were deployed stay");
+        assert_eq!(
+            (&told["status"]["plan"][0]["step"], &told["status"]["plan"][0]["actor"]),
+            (&"Unlink".into(), &"None".into())
+        );
+        let agents_stay =
+            told["status"]["plan"][0]["reason"].as_str().unwrap().contains("agents that were deployed stay");
         assert_eq!(agents_stay, self.name == "endpoint");
         self.rests(&stage, 3).await;
         stage.apply("contoso", declared("Unlinked")).await.unwrap();
@@ -126,8 +130,18 @@ impl Kind {
 }
 
 #[tokio::test]
-async fn a_link_of_azure_is_set_repaired_once_left_alone_and_taken_away() {
-    tokio::join!(cloud_apps().live(), endpoint().live(), sentinel().live());
+async fn cloud_apps_is_set_repaired_once_left_alone_and_taken_away() {
+    cloud_apps().live().await;
+}
+
+#[tokio::test]
+async fn endpoint_is_set_repaired_once_left_alone_and_taken_away() {
+    endpoint().live().await;
+}
+
+#[tokio::test]
+async fn a_connector_is_set_repaired_once_left_alone_and_taken_away() {
+    sentinel().live().await;
 }
 
 #[tokio::test]

@@ -189,7 +189,8 @@ impl Stage {
             ],
             namespace: Some(self.namespace.clone()),
             microsoft: Some(self.announcement.clone()),
-            microsoft_lines: String::new(),
+            // Stages look thousands of times as often as an hourly resync does.
+            microsoft_lines: "  requestsPerMinute: 6000\n".to_owned(),
             log_filter: None,
         }
     }

@@ -128,3 +128,14 @@ fn idle_accounts_are_forgotten_and_there_is_a_most() {
     budget.take(&payer(1), Api::Graph, at(40_000)).unwrap();
     assert_eq!(count(), 1);
 }
+
+#[test]
+fn the_administrator_may_allow_more_or_less() {
+    let (budget, one) = (Budget::new(NonZeroU32::new(60).unwrap()), payer(1));
+    for _ in 0..60 {
+        assert_eq!(budget.take(&one, Api::Graph, at(0)), Ok(()));
+    }
+    let held = budget.take(&one, Api::Graph, at(0)).unwrap_err();
+    assert_eq!((held.until, held.is_asked_for), (at(1), false), "one comes back each second");
+    assert_eq!(budget.take(&one, Api::Graph, at(1)), Ok(()));
+}
