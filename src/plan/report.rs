@@ -60,9 +60,9 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
     if situation.desired.is_err() || !situation.is_permitted() || access::is_mistaken(situation) {
         return status;
     }
-    let answered = situation.spec_changed() || situation.reconcile_requested();
-    if answered {
-        status.repairs.retain(|repair| repair.repair_time.0 >= situation.now);
+    // A step of this pass has answered them, and what it repaired is noted since: see `learnt`.
+    if situation.spec_changed() || situation.reconcile_requested() {
+        status.repairs.clear();
     }
     let intent = intent(situation, plan);
     let is_gone = conditions::is_deprovisioned(situation, plan);

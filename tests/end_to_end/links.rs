@@ -93,7 +93,8 @@ impl Kind {
         // Somebody changes it outside: it is set back, once.
         stage.simulator.patch(TENANT, self.taken_away.clone()).await.unwrap();
         until("set back", async || link_effects(&stage).await == ["linked", "linked"]).await;
-        stage.until_current("contoso").await;
+        let is_noted = |resource: &Value| resource["status"]["repairs"][0]["target"] == self.name;
+        stage.until("contoso", "repaired", is_noted).await;
         self.rests(&stage, 3).await;
         assert_eq!(azure_writes(&stage).await, [self.put, self.put]);
         // And again on the same day: it is left alone, until somebody asks.
@@ -119,7 +120,7 @@ impl Kind {
         let agents_stay =
             told["status"]["plan"][0]["reason"].as_str().unwrap().contains("agents that were deployed stay");
         assert_eq!(agents_stay, self.name == "endpoint");
-        self.rests(&stage, 3).await;
+        self.rests(&stage, 1).await;
         stage.apply("contoso", declared("Unlinked")).await.unwrap();
         let unlinked = stage.until_ready("contoso", "True", "Enabled").await;
         assert_eq!(unlinked["status"]["integrations"][0]["state"], "Unlinked");
