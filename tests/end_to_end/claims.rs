@@ -1,7 +1,5 @@
 //! A broker's success is a claim: what is seen decides. And what keeps a step from being sent, from live readings.
 
-
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -127,7 +125,8 @@ async fn nobody_holds_the_role() {
 /// Seen through a subscription of the tenant, before anything irreversible.
 #[tokio::test]
 async fn a_region_that_endpoint_contradicts_is_refused() {
-    let elsewhere = json!({"endpointRegion": "UK", "subscriptions": [{"id": SUBSCRIPTION, "settings": {"WDATP": true}}]});
+    let elsewhere =
+        json!({"endpointRegion": "UK", "subscriptions": [{"id": SUBSCRIPTION, "settings": {"WDATP": true}}]});
     let (stage, _operator) = with_broker("elsewhere", off(&elsewhere), 60).await;
     let wished = json!({"dataLocation": {"region": "EU"}, "observation": {"subscriptionId": SUBSCRIPTION}});
     stage.apply("contoso", signing_in(&wished)).await.unwrap();
@@ -161,6 +160,4 @@ async fn a_broker_is_not_asked_for_what_no_licence_allows() {
     stage.request_reconcile("contoso", "bought").await;
     stage.until_ready("contoso", "True", "Enabled").await;
     assert_eq!(broker_writes(&stage).await, ["PUT"]);
-
-
 }
