@@ -291,12 +291,11 @@ fn held_back(call: &Call, held: HeldBack, limit: NonZeroU32) -> Failure {
     } else {
         format!("the operator sends no more than {limit} requests a minute for one tenant and application")
     };
-    let until_text = until.strftime("%Y-%m-%dT%H:%M:%SZ");
     Failure {
         class: ErrorClass::Throttled { until: Some(until) },
         reason: Reason::Throttled,
         message: format!(
-            "{whom} is not asked for {} before {until_text}, because {why}. The operator goes on by itself.",
+            "{whom} is not asked for {} just now, because {why}. The operator goes on by itself.",
             call.operation
         ),
         request_id: None,

@@ -410,6 +410,7 @@ fn a_bundle_that_is_none_is_refused() {
         hosts: Hosts::default(),
         ca_bundle: Some(b"hello".to_vec()),
         request_timeout: Duration::from_secs(1),
+        requests_per_minute: crate::remote::budget::REQUESTS,
         allow_simulator: false,
     };
     assert!(matches!(Gate::new(settings), Err(ClientError::CaBundle { .. })));
