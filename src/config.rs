@@ -26,7 +26,7 @@
 //!     Public: { login: https://localhost:8443, graph: https://localhost:8443/v1.0, arm: https://localhost:8443 }
 //!   caFile: /etc/operator/ca.pem    # trusted instead of the system's certificate authorities
 //!   requestTimeoutSeconds: 60
-//!   requestsPerMinute: 30           # at most, for one tenant and application; a full look takes up to eight
+//!   requestsPerMinute: 30           # for each tenant and application, 30 at once
 //!   workloadIdentity:               # the operator's own federated identity, and who may use it for which tenant
 //!     tokenFile: /var/run/secrets/azure/tokens/azure-identity-token
 //!     allow:
@@ -102,7 +102,7 @@ pub struct MicrosoftConfig {
     pub ca_bundle: Option<Vec<u8>>,
     /// Limit of one request.
     pub request_timeout: Duration,
-    /// Requests a minute for one tenant and application.
+    /// Requests at once and a minute, for each tenant and application.
     pub requests_per_minute: NonZeroU32,
     /// The operator's own federated identity, and who may use it.
     pub own_identity: OwnIdentity,

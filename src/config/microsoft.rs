@@ -10,14 +10,11 @@ use uuid::Uuid;
 use super::MicrosoftConfig;
 use super::file::{HostNames, Identity, Microsoft, WorkloadIdentity};
 use super::problems::{Bounds, Problems, up_to};
-use crate::remote::budget;
+use crate::remote::budget::REQUESTS_PER_MINUTE;
 use crate::remote::credentials::OwnIdentity;
 use crate::remote::hosts::{HostOverrides, Hosts};
 use crate::remote::http::{self, Url};
 use crate::tenant::{Cloud, TenantId};
-
-/// At least one full look at once; Microsoft's own limits are answered by 429, which is heeded.
-const REQUESTS_PER_MINUTE: Bounds = Bounds { default: 30, least: 10, most: 6000 };
 
 /// Checks what stands at `microsoft`.
 pub(super) fn microsoft(file: Microsoft, directory: &Path, problems: &mut Problems) -> MicrosoftConfig {
@@ -25,7 +22,10 @@ pub(super) fn microsoft(file: Microsoft, directory: &Path, problems: &mut Proble
     let ca_bundle = ca_file.and_then(|path| problems.ca_bundle("microsoft.caFile", &path, directory));
     // A hunting query may take three minutes (Microsoft, *Advanced hunting quotas*, 2025); ours read one row each.
     let timeout = problems.number("microsoft.requestTimeoutSeconds", request_timeout_seconds, &up_to(180, 60));
-    let requests = problems.number("microsoft.requestsPerMinute", requests_per_minute, &REQUESTS_PER_MINUTE);
+    let default = i64::from(REQUESTS_PER_MINUTE.get());
+    // One look takes eight.
+    let bounds = Bounds { least: 10, ..up_to(6000, default) };
+    let requests = problems.number("microsoft.requestsPerMinute", requests_per_minute, &bounds);
     let overrides = hosts.into_iter().map(|(cloud, names)| (cloud, overridden(cloud, &names, problems))).collect();
     let hosts = Hosts::overridden(overrides).unwrap_or_else(|error| {
         problems.add(
@@ -39,13 +39,17 @@ pub(super) fn microsoft(file: Microsoft, directory: &Path, problems: &mut Proble
         hosts,
         ca_bundle,
         request_timeout: Duration::from_secs(timeout.unsigned_abs()),
-        requests_per_minute: u32::try_from(requests).ok().and_then(NonZeroU32::new).unwrap_or(budget::REQUESTS),
+        requests_per_minute: u32::try_from(requests).ok().and_then(NonZeroU32::new).unwrap_or(REQUESTS_PER_MINUTE),
         own_identity: workload_identity.map(|identity| own(identity, directory, problems)).unwrap_or_default(),
     }
 }
 
 fn overridden(cloud: Cloud, names: &HostNames, problems: &mut Problems) -> HostOverrides {
     let HostNames { login, graph, arm } = names;
+    if graph.as_deref().is_some_and(|text| !text.trim_end_matches('/').ends_with("/v1.0")) {
+        let field = format!("microsoft.hosts.{cloud}.graph");
+        problems.add(field, "it does not end in /v1.0, so no call would be found", "Write it as https://host/v1.0");
+    }
     let mut url = |name: &str, text: &Option<String>| -> Option<Url> {
         let text = text.as_deref()?;
         http::base_url(text)

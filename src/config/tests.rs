@@ -211,11 +211,6 @@ fn other_ways_to_sign_in(#[case] auth: &str) {
     "microsoft.requestTimeoutSeconds",
     "out of bounds"
 )]
-#[case::fewer_requests_than_one_look_takes(
-    "tenancy: []\nmicrosoft: { requestsPerMinute: 7 }\n",
-    "microsoft.requestsPerMinute",
-    "out of bounds"
-)]
 #[case::a_password_where_a_path_belongs(
     "tenancy: []\nbroker:\n  url: https://broker.example.com\n  auth: { basic: { username: operator, passwordFile: pl4nted-marker } }\n",
     "broker.auth.basic.passwordFile",

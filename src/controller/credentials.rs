@@ -38,7 +38,7 @@ pub(super) async fn signer(
     own: &OwnIdentity,
     namespace: &str,
     (desired, declared): (&Desired, &DesiredCredentials),
-    now: Timestamp,
+    (is_renewed, now): (bool, Timestamp),
 ) -> Signer {
     let proof = match &declared.proof {
         DesiredProof::Secret { name, key } => secret(client, namespace, (name, key)).await,
@@ -48,7 +48,7 @@ pub(super) async fn signer(
         DesiredProof::OperatorIdentity => own_token(own, namespace, (&declared.client_id, desired.tenant)),
     };
     let credentials = proof.map(|proof| Credentials { client_id: declared.client_id.clone(), proof });
-    Signer { credentials, tenant: desired.tenant, cloud: desired.cloud, now }
+    Signer { credentials, tenant: desired.tenant, cloud: desired.cloud, is_renewed, now }
 }
 
 async fn secret(client: &Client, namespace: &str, (name, key): (&str, &str)) -> Result<Proof, Unusable> {

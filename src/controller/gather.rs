@@ -43,8 +43,23 @@ pub(super) async fn resource<R>(operator: &Operator<R>, object: &Guarded) -> Res
     Ok(stored)
 }
 
+/// Whether the resource may manage its tenant, among all that declare it, once a look has shown whether its own
+/// credentials prove the tenant.
+fn permit_after<R>(operator: &Operator<R>, stored: &Stored, permit: Permit, observed: &Observed) -> Permit {
+    let organization = observed.microsoft.organization.value().map(|organization| organization.id);
+    if permit != Permit::NotAllowed || !observed.microsoft.is_asked() || organization != stored.tenant {
+        return permit;
+    }
+    let claimant = Claimant { has_proved: true, ..stored.claimant.clone() };
+    among(operator, stored, &claimant)
+}
+
 /// Whether the resource may manage its tenant, among all that declare it.
 pub(super) fn permit<R>(operator: &Operator<R>, stored: &Stored) -> Permit {
+    among(operator, stored, &Claimant { has_proved: false, ..stored.claimant.clone() })
+}
+
+fn among<R>(operator: &Operator<R>, stored: &Stored, claimant: &Claimant) -> Permit {
     let Some(tenant) = stored.tenant else { return Permit::NotAllowed };
     let claimants: Vec<Claimant> = operator
         .resources
@@ -52,7 +67,7 @@ pub(super) fn permit<R>(operator: &Operator<R>, stored: &Stored) -> Permit {
         .iter()
         .filter_map(|object| object.0.as_ref().ok().and_then(|resource| stored::claims(resource, tenant)))
         .collect();
-    let (permit, other) = ownership::permit(&operator.tenancy, tenant, &stored.claimant, &claimants);
+    let (permit, other) = ownership::permit(&operator.tenancy, tenant, claimant, &claimants);
     let is_known = ready_reason(stored) == Some(Reason::DuplicateTenant.name());
     if let Some(Claimant { namespace, name, .. }) = other.filter(|_| !is_known) {
         tracing::info!(other = %format_args!("{namespace}/{name}"), "another resource acts for the tenant");
@@ -143,28 +158,22 @@ async fn microsoft_signer<R>(
     now: Timestamp,
 ) -> Option<Signer> {
     let desired = stored.desired.as_ref().ok()?;
-    let declared = desired.credentials.as_ref().filter(|_| may_sign_in(desired, permit, &stored.subject))?;
-    Some(
-        credentials::signer(
-            &operator.client,
-            &operator.own_identity,
-            &stored.subject.namespace,
-            (desired, declared),
-            now,
-        )
-        .await,
-    )
+    let subject = &stored.subject;
+    let declared = desired.credentials.as_ref().filter(|_| may_sign_in(desired, permit, subject))?;
+    let status = stored.status.as_ref();
+    let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
+    let is_asked = subject.reconcile_request.is_some() && subject.reconcile_request.as_ref() != handled;
+    let is_changed = status.is_some_and(|status| status.observed_generation != subject.generation);
+    let (own, when) = (&operator.own_identity, (is_asked || is_changed, now));
+    Some(credentials::signer(&operator.client, own, &subject.namespace, (desired, declared), when).await)
 }
 
 /// What signs in to carry out a step.
 pub(super) async fn signer<R>(operator: &Operator<R>, situation: &Situation) -> Option<Signer> {
     let desired = situation.desired.as_ref().ok()?;
     let declared = desired.credentials.as_ref()?;
-    let namespace = &situation.subject.namespace;
-    Some(
-        credentials::signer(&operator.client, &operator.own_identity, namespace, (desired, declared), situation.now)
-            .await,
-    )
+    let (own, namespace) = (&operator.own_identity, &situation.subject.namespace);
+    Some(credentials::signer(&operator.client, own, namespace, (desired, declared), (false, situation.now)).await)
 }
 
 fn questions(desired: &Desired, stored: &Stored) -> Inquiry {
@@ -188,7 +197,8 @@ pub(super) async fn observed_again<R: Observe>(operator: &Operator<R>, situation
             before.clone()
         }
     };
-    let known = &before.microsoft;
+    // What was read before the step says nothing of what it brought about.
+    let known = &before.microsoft.clone().forgetting(&awaited);
     let microsoft = match (&situation.desired, signer(operator, situation).await) {
         (Ok(desired), Some(signer)) if known.is_asked() => {
             let inquiry = inquiry::inquiry(desired, &situation.memory);
@@ -210,7 +220,7 @@ pub(super) fn situation<R>(
     Situation {
         subject: stored.subject.clone(),
         desired: stored.desired.clone(),
-        permit,
+        permit: permit_after(operator, stored, permit, &observed),
         observed,
         memory: Memory::new(stored.status.clone()),
         recent: operator.recall.recent(&stored.subject.uid),

@@ -65,7 +65,7 @@ pub async fn survey<R: Observe>(
     now: Timestamp,
 ) -> Option<Microsoft> {
     let declared = desired.credentials.as_ref()?;
-    let signer = credentials::signer(client, own_identity, &subject.namespace, (desired, declared), now).await;
+    let signer = credentials::signer(client, own_identity, &subject.namespace, (desired, declared), (false, now)).await;
     let inquiry = inquiry(desired, &Memory::default());
     let look = Look { broker: None, microsoft: Some(Survey { signer, inquiry }) };
     Some(remote.observe(&look).await.microsoft)

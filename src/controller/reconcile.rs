@@ -94,7 +94,10 @@ async fn gathered<R: Observe>(operator: &Operator<R>, stored: &Stored, permit: P
 fn kept<R>(operator: &Operator<R>, work: &Work, now: Timestamp) -> Option<Kept> {
     let Work { situation, plan, executed } = work;
     let desired = situation.desired.as_ref().ok()?;
-    if executed.is_some() || !pace::is_fresh_hand_off(situation, plan) || !situation.observed.microsoft.is_asked() {
+    let microsoft = &situation.observed.microsoft;
+    // What failed is read again in full.
+    let is_whole = microsoft.is_asked() && microsoft.failure.is_none();
+    if executed.is_some() || !is_whole || !pace::is_fresh_hand_off(situation, plan) {
         return None;
     }
     let before = operator

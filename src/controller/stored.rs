@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::error::ReconcileError;
 use crate::api::{
-    ManagementPolicy, RECONCILE_REQUEST_ANNOTATION, ThreatProtectionTenant, ThreatProtectionTenantSpec,
-    ThreatProtectionTenantStatus,
+    ConditionType, ManagementPolicy, RECONCILE_REQUEST_ANNOTATION, ThreatProtectionTenant, ThreatProtectionTenantSpec,
+    ThreatProtectionTenantStatus, TriState,
 };
 use crate::plan::desired::{Desired, InvalidSpec};
 use crate::plan::ownership::Claimant;
@@ -81,7 +81,7 @@ impl Stored {
                 .map(|token| echo(token)),
         };
         let resource_version = required(metadata.resource_version.as_ref(), "resourceVersion")?;
-        let claimant = claimant(metadata, is_managing);
+        let claimant = claimant(metadata, is_managing, has_proved(status.as_ref()));
         Ok(Self { subject, resource_version, desired, tenant, claimant, status })
     }
 }
@@ -89,10 +89,19 @@ impl Stored {
 /// A resource as one of those that declare `tenant`; `None` where it declares another.
 pub(super) fn claims(resource: &ThreatProtectionTenant, tenant: TenantId) -> Option<Claimant> {
     let is_same = resource.spec.tenant_id.parse() == Ok(tenant);
-    is_same.then(|| claimant(&resource.metadata, resource.spec.management_policy == ManagementPolicy::Manage))
+    let has_proved = has_proved(resource.status.as_ref());
+    let is_managing = resource.spec.management_policy == ManagementPolicy::Manage;
+    is_same.then(|| claimant(&resource.metadata, is_managing, has_proved))
 }
 
-fn claimant(metadata: &ObjectMeta, is_managing: bool) -> Claimant {
+/// Whether the credentials of a resource have proved its tenant, by what is stored.
+fn has_proved(status: Option<&ThreatProtectionTenantStatus>) -> bool {
+    let conditions = status.into_iter().flat_map(|status| &status.conditions);
+    let mut ready = conditions.filter(|condition| condition.type_ == ConditionType::CredentialsReady.name());
+    ready.any(|condition| condition.status == TriState::True.name())
+}
+
+fn claimant(metadata: &ObjectMeta, is_managing: bool, has_proved: bool) -> Claimant {
     Claimant {
         namespace: metadata.namespace.clone().unwrap_or_default(),
         name: metadata.name.clone().unwrap_or_default(),
@@ -100,6 +109,7 @@ fn claimant(metadata: &ObjectMeta, is_managing: bool) -> Claimant {
         created: metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
         is_deleting: is_deleting(metadata),
         is_managing,
+        has_proved,
     }
 }
 

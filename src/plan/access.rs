@@ -9,11 +9,15 @@ use super::planned::Waiting;
 use super::reading::Why;
 use super::situation::{Permit, Situation};
 use super::verdict::Verdict;
-use crate::api::{ConditionType, Reason, TriState};
+use crate::api::{ConditionType, DesiredState, Reason, TriState};
 
 /// Why nothing at all may be done: the resource is not permitted, or what was reached is not what is declared.
 pub(super) fn forbids(situation: &Situation, desired: &Desired) -> Option<Waiting> {
     match situation.permit {
+        // What is declared and confirmed to go must not hang on credentials; another tenant is another tenant.
+        Permit::Granted { .. } | Permit::Succeeded if desired.state == DesiredState::Deprovisioned => {
+            elsewhere(situation, desired)
+        }
         Permit::Granted { .. } | Permit::Succeeded => mistaken(situation, desired),
         Permit::Duplicate => Some(Waiting::for_person(
             Reason::DuplicateTenant,
@@ -46,16 +50,21 @@ fn mistaken(situation: &Situation, desired: &Desired) -> Option<Waiting> {
         );
         return Some(Waiting::for_person(Reason::UnsupportedCloud, message));
     }
-    if let Some(seen) = microsoft.organization.value().filter(|seen| seen.id != desired.tenant) {
-        let message = format!(
-            "the credentials reach tenant {} and the spec declares {}: correct spec.tenantId or the credentials; nothing is done",
-            seen.id, desired.tenant
-        );
-        return Some(Waiting::for_person(Reason::TenantMismatch, message));
-    }
-    refused(situation).filter(|waiting| {
-        matches!(waiting.reason, Reason::TenantMismatch | Reason::UnsupportedCloud | Reason::SimulatorRefused)
+    elsewhere(situation, desired).or_else(|| {
+        refused(situation).filter(|waiting| {
+            matches!(waiting.reason, Reason::TenantMismatch | Reason::UnsupportedCloud | Reason::SimulatorRefused)
+        })
     })
+}
+
+/// The credentials reach another tenant.
+fn elsewhere(situation: &Situation, desired: &Desired) -> Option<Waiting> {
+    let seen = situation.observed.microsoft.organization.value().filter(|seen| seen.id != desired.tenant)?;
+    let message = format!(
+        "the credentials reach tenant {} and the spec declares {}: correct spec.tenantId or the credentials; nothing is done",
+        seen.id, desired.tenant
+    );
+    Some(Waiting::for_person(Reason::TenantMismatch, message))
 }
 
 /// The namespace is not mapped to the tenant, and its own credentials have not proved it.
@@ -127,16 +136,19 @@ pub(super) fn verdict(situation: &Situation, desired: &Desired) -> Verdict {
 /// The permissions that are missing are listed here once; what they are for says only that it is not known. An answer that
 /// flaps changes nothing: what is newly missing is told after a change of the spec, on request, or once it has stayed.
 fn ready(situation: &Situation, desired: &Desired) -> String {
-    let microsoft = &situation.observed.microsoft;
-    let missing: Vec<String> = permissions::missing(desired, microsoft).iter().map(ToString::to_string).collect();
-    let is_news = situation.spec_changed() || situation.reconcile_requested() || ageing::has_any_aged(situation);
     let stored = situation.memory.condition(ConditionType::CredentialsReady);
-    let stored = stored.filter(|stored| stored.status == TriState::True && !is_news);
-    match stored {
-        Some(stored) if !missing.is_empty() || permissions::is_unread(microsoft) => stored.message,
-        _ if missing.is_empty() => READY.to_owned(),
-        _ => format!("{READY}; to see everything, grant {}", missing.join(", ")),
+    let stored = stored.filter(|stored| stored.status == TriState::True);
+    let is_news = stored.is_none()
+        || situation.spec_changed()
+        || situation.reconcile_requested()
+        || ageing::has_any_aged(situation);
+    let told = stored.map(|stored| stored.message).unwrap_or_default();
+    let missing = permissions::to_name(desired, &situation.observed.microsoft, &told, is_news);
+    if missing.is_empty() {
+        return READY.to_owned();
     }
+    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    format!("{READY}; to see everything, grant {}", missing.join(", "))
 }
 
 const READY: &str = "a token was obtained, and it is for this tenant";

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::eligibility;
 use super::links;
-use super::microsoft::Microsoft;
+use super::microsoft::{Microsoft, Principal};
 use super::planned::{Plan, Waiting};
-use super::reading::Why;
+use super::reading::{Reading, Why};
 use super::situation::{Permit, Situation};
 use crate::api::{ConditionType, Reason, TriState};
 use crate::tenant::Experience;
@@ -97,7 +97,15 @@ pub(super) fn unread(situation: &Situation) -> Vec<ConditionType> {
     let microsoft = &situation.observed.microsoft;
     let Ok(desired) = &situation.desired else { return Vec::new() };
     let may_pass = |why: Option<Why>| why.is_some_and(Why::may_pass);
-    let mut roles = microsoft.roles.values().flat_map(|holders| [holders.assigned.why(), holders.eligible.why()]);
+    let mut roles = microsoft.roles.values().flat_map(|holders| {
+        let lists = [&holders.assigned, &holders.eligible];
+        let groups = lists.into_iter().filter_map(Reading::value).flat_map(|list| &list.items);
+        let members = groups.filter_map(|holder| match &holder.principal {
+            Principal::Group { members } => members.why(),
+            _ => None,
+        });
+        lists.into_iter().filter_map(Reading::why).chain(members).collect::<Vec<_>>()
+    });
     let place = [microsoft.endpoint_location.why(), microsoft.observation_owner.why(), microsoft.security_center.why()];
     let is_link_unread = desired.integrations.keys().any(|name| {
         let asked = links::asked(microsoft, name);
@@ -107,7 +115,7 @@ pub(super) fn unread(situation: &Situation) -> Vec<ConditionType> {
     let unread = [
         (ConditionType::CredentialsReady, may_pass(microsoft.organization.why())),
         (ConditionType::Eligible, are_licences_unread(microsoft, desired.experience)),
-        (ConditionType::Authorized, roles.any(may_pass)),
+        (ConditionType::Authorized, roles.any(|why| may_pass(Some(why)))),
         (ConditionType::RegionPinned, place.into_iter().any(may_pass)),
         (ConditionType::Integrated, is_link_unread),
         (ConditionType::ServicesReporting, may_pass(microsoft.newest_rows.why())),

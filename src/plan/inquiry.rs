@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::desired::{Desired, DesiredLink};
 use super::handoff;
 use super::memory::Memory;
+use super::microsoft::Microsoft;
+use super::reading::{Reading, Why};
 use crate::api::{LinkReading, PendingStep, ThreatProtectionTenantStatus};
 use crate::tenant::{Cloud, IntegrationType, LinkState, Role, TenantId};
 
@@ -42,6 +44,25 @@ impl Awaited {
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl Microsoft {
+    /// The same without the awaited answers: they could not be read.
+    #[must_use]
+    pub fn forgetting(mut self, awaited: &Awaited) -> Self {
+        if awaited.service && self.is_asked() {
+            self.hunting = Reading::unknown(Why::ReadFailed);
+            self.incidents = Reading::unknown(Why::ReadFailed);
+            self.alerts = Reading::unknown(Why::ReadFailed);
+            self.identity = Reading::unknown(Why::ReadFailed);
+        }
+        for name in &awaited.links {
+            if let Some(link) = self.links.get_mut(name) {
+                link.answer = Reading::unknown(Why::ReadFailed);
+            }
+        }
+        self
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Claimant {
     pub is_deleting: bool,
     /// Whether its policy is `Manage`.
     pub is_managing: bool,
+    /// Whether its own credentials have proved the tenant.
+    pub has_proved: bool,
 }
 
 /// Whether `me` may manage `tenant`, among all resources of the cluster that declare the same tenant (`others` may
@@ -71,16 +73,16 @@ pub fn permit<'a>(
     me: &Claimant,
     others: &'a [Claimant],
 ) -> (Permit, Option<&'a Claimant>) {
-    let Some(allow_deprovision) = tenancy.allows(&me.namespace, tenant) else {
-        return (Permit::NotAllowed, None);
+    let is_permitted = |one: &Claimant| one.has_proved || tenancy.allows(&one.namespace, tenant).is_some();
+    let granted = match tenancy.allows(&me.namespace, tenant) {
+        Some(allow_deprovision) => (Permit::Granted { allow_deprovision }, None),
+        // Credentials permit what those very credentials can do; who has not proved the tenant learns of nobody else.
+        None if me.has_proved && !me.is_deleting => (Permit::NotAllowed, None),
+        None => return (Permit::NotAllowed, None),
     };
-    let granted = (Permit::Granted { allow_deprovision }, None);
-    let mut rivals = others.iter().filter(|other| {
-        other.uid != me.uid
-            && other.is_managing
-            && !other.is_deleting
-            && tenancy.allows(&other.namespace, tenant).is_some()
-    });
+    let mut rivals = others
+        .iter()
+        .filter(|other| other.uid != me.uid && other.is_managing && !other.is_deleting && is_permitted(other));
     if me.is_deleting {
         return rivals.next().map_or(granted, |other| (Permit::Succeeded, Some(other)));
     }

@@ -38,7 +38,9 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
     let capabilities = &situation.capabilities;
     let Ok(desired) = &situation.desired else { return spread(capabilities.slow_probe, jitter) };
     if situation.permit == Permit::Duplicate {
-        return spread(DUPLICATE, jitter);
+        // Who had to sign in to be one looks no more often than others.
+        let is_asked = situation.observed.microsoft.is_asked();
+        return spread(if is_asked { situation.resync(desired) } else { DUPLICATE }, jitter);
     }
     if let Some(class) = failing(situation) {
         return after_failure(situation, class, jitter);

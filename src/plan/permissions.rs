@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::desired::Desired;
 use super::links;
-use super::microsoft::Microsoft;
+use super::microsoft::{Microsoft, Principal};
 use super::reading::{Reading, Why};
 use crate::api::TriState;
 use crate::tenant::{IntegrationType, Permission};
@@ -65,25 +65,28 @@ pub fn needs(desired: &Desired, microsoft: &Microsoft) -> Vec<Need> {
         .collect()
 }
 
-/// The permissions that are known to be missing.
-pub(super) fn missing(desired: &Desired, microsoft: &Microsoft) -> Vec<Permission> {
-    let needs = needs(desired, microsoft).into_iter();
-    needs.filter(|need| need.is_granted == TriState::False).map(|need| need.permission).collect()
+/// The permissions to be named as missing, where `told` is what was said before.
+///
+/// What was named stays until it is shown to be granted: an answer that fails, or whose turn is at another look, takes
+/// nothing back. What is newly missing is named where that is news.
+pub(super) fn to_name(desired: &Desired, microsoft: &Microsoft, told: &str, is_news: bool) -> Vec<Permission> {
+    let is_named = |need: &Need| {
+        let was_told = told.contains(&need.permission.to_string());
+        match need.is_granted {
+            TriState::True => false,
+            TriState::False => is_news || was_told,
+            TriState::Unknown => was_told && !is_moot(microsoft, need.permission),
+        }
+    };
+    needs(desired, microsoft).into_iter().filter(is_named).map(|need| need.permission).collect()
 }
 
-/// Whether something that a permission is asked for could only not be read just now: then what is missing is not known anew.
-pub(super) fn is_unread(microsoft: &Microsoft) -> bool {
-    [
-        microsoft.skus.why(),
-        microsoft.hunting.why(),
-        microsoft.incidents.why(),
-        microsoft.alerts.why(),
-        microsoft.identity.why(),
-        microsoft.permissions.why(),
-    ]
-    .contains(&Some(Why::ReadFailed))
-        || microsoft.roles.values().any(|holders| holders.assigned.why() == Some(Why::ReadFailed))
-        || microsoft.links.values().any(|link| link.answer.why() == Some(Why::ReadFailed))
+/// Whether nothing is there that a permission would show: where no group holds a role, none is to be counted.
+fn is_moot(microsoft: &Microsoft, permission: Permission) -> bool {
+    let lists = || microsoft.roles.values().flat_map(|holders| [&holders.assigned, &holders.eligible]);
+    permission == Permission::GroupMembers
+        && lists().all(|list| list.value().is_some_and(|list| list.is_complete))
+        && groups(microsoft).next().is_none()
 }
 
 fn granted(desired: &Desired, microsoft: &Microsoft, permission: Permission) -> TriState {
@@ -123,12 +126,16 @@ fn shown(desired: &Desired, microsoft: &Microsoft, permission: Permission) -> Tr
 }
 
 fn group_members(microsoft: &Microsoft) -> TriState {
+    best(groups(microsoft).map(tri))
+}
+
+/// The groups that hold a role, each with the number of persons in it.
+fn groups(microsoft: &Microsoft) -> impl Iterator<Item = &Reading<u32>> {
     let lists = microsoft.roles.values().flat_map(|holders| [holders.assigned.value(), holders.eligible.value()]);
-    let groups = lists.flatten().flat_map(|list| &list.items).filter_map(|holder| match &holder.principal {
-        super::microsoft::Principal::Group { members } => Some(tri(members)),
+    lists.flatten().flat_map(|list| &list.items).filter_map(|holder| match &holder.principal {
+        Principal::Group { members } => Some(members),
         _ => None,
-    });
-    best(groups)
+    })
 }
 
 fn tri<T>(reading: &Reading<T>) -> TriState {

@@ -65,7 +65,16 @@ impl Waiting {
     pub(super) fn for_provider(situation: &Situation) -> Self {
         let microsoft = &situation.observed.microsoft;
         if let Some(failure) = situation.observed.failure.as_ref().or(microsoft.failure.as_ref()) {
-            let needs_person = failure.class == ErrorClass::Invalid || failure.reason == Reason::PermissionDenied;
+            let is_of_credentials = matches!(
+                failure.reason,
+                Reason::PermissionDenied
+                    | Reason::CredentialsMissing
+                    | Reason::CredentialsInvalid
+                    | Reason::TenantMismatch
+                    | Reason::UnsupportedCloud
+                    | Reason::SimulatorRefused
+            );
+            let needs_person = failure.class == ErrorClass::Invalid || is_of_credentials;
             let wait = if needs_person { Self::for_person } else { Self::later };
             return wait(failure.reason, failure.to_string());
         }

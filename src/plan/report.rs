@@ -3,6 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::access;
+use super::ageing;
 use super::authority;
 use super::best;
 use super::conditions;
@@ -257,7 +258,7 @@ fn pending_actions(situation: &Situation, plan: &Plan) -> Vec<PendingAction> {
                 .map_or(Time(situation.now), |stored| stored.since_time.clone());
             PendingAction {
                 step: hand_off.step,
-                role: limited(&format!("{}{}", hand_off.who(), known_holders(situation, hand_off)), 256),
+                role: role(situation, hand_off),
                 link: limited(&hand_off.link, 512),
                 instructions,
                 verified_by: limited(&hand_off.verified_by, 512),
@@ -265,6 +266,17 @@ fn pending_actions(situation: &Situation, plan: &Plan) -> Vec<PendingAction> {
             }
         })
         .collect()
+}
+
+/// Who, and whether anybody is known to hold the role. Lists that could not be read just now change nothing about that.
+fn role(situation: &Situation, hand_off: &HandOff) -> String {
+    let who = hand_off.who();
+    let is_unread = ageing::unread(situation).contains(&ConditionType::Authorized);
+    let stored = situation.memory.status().pending_actions.iter().find(|stored| stored.step == hand_off.step);
+    match stored.filter(|stored| is_unread && stored.role.starts_with(&who)) {
+        Some(stored) => stored.role.clone(),
+        None => limited(&format!("{who}{}", known_holders(situation, hand_off)), 256),
+    }
 }
 
 /// Whether anybody is known to hold the role, where that was read.

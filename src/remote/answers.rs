@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::call::{Operation, Reply, Unread};
 use super::held::Held;
-use crate::plan::reading::Reading;
+use crate::plan::reading::{Reading, Why};
 
 mod error_body;
 mod table;
@@ -116,12 +116,20 @@ pub fn judge(operation: Operation, reply: &Reply, context: Context<'_>) -> Verdi
         table::Found::Means(Meaning::NotPermitted) if holds(operation, context) && operation.is_feature() => {
             Verdict::Unread(told.permitted_and_refused())
         }
+        // Tokens do not carry what was granted after they were bought.
         table::Found::Means(Meaning::NotPermitted) => Verdict::Unread(told.not_permitted()),
         table::Found::Means(meaning @ (Meaning::Throttled | Meaning::Unclear)) => {
             Verdict::Unread(told.unread(meaning, context.now))
         }
         table::Found::Means(meaning) => says(meaning),
         table::Found::Undocumented403 if lacks(operation, context) => Verdict::Unread(told.not_permitted()),
+        // A page, or nothing, is not the API's own word.
+        table::Found::Undocumented403 if !error.has_codes() && operation.is_feature() => {
+            Verdict::Unread(told.wordless())
+        }
+        table::Found::Undocumented403 if operation.is_feature() && context.held.why() == Some(Why::ReadFailed) => {
+            Verdict::Unread(told.roles_unread())
+        }
         table::Found::Undocumented403 if operation.is_silent_feature() && holds(operation, context) => {
             says(Meaning::Refuses)
         }

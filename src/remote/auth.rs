@@ -108,6 +108,8 @@ pub(super) struct TokenKey {
 #[derive(Clone)]
 pub(super) struct Token {
     pub secret: SecretString,
+    /// When it was bought: it carries what had been granted then.
+    pub since: Timestamp,
     /// The entry that it came from.
     entry: u64,
 }
@@ -150,6 +152,8 @@ struct Entry {
 #[derive(Default)]
 struct State {
     last: Option<Failure>,
+    /// When Microsoft Entra was last asked in vain.
+    tried: Option<Timestamp>,
     /// Not before this time is Microsoft Entra asked again.
     held_until: Option<Timestamp>,
     /// The last token and its end: it is renewed before that, and serves on while that fails.
@@ -190,7 +194,10 @@ impl Tokens {
         entry.transport.set_time(now);
         match entry.credential.get_token(&[Hosts::scope(key.cloud, key.api)], None).await {
             Ok(bought) => {
-                let token = Token { secret: bought.token.secret().to_owned().into(), entry: entry.id };
+                let secret = SecretString::from(bought.token.secret().to_owned());
+                let is_same = |(known, _): &&(Token, Timestamp)| known.secret.expose_secret() == secret.expose_secret();
+                let since = state.spare.as_ref().filter(is_same).map_or(now, |(known, _)| known.since);
+                let token = Token { secret, since, entry: entry.id };
                 let end = Timestamp::from_second(bought.expires_on.unix_timestamp()).unwrap_or(now);
                 *state = State { spare: Some((token.clone(), end)), ..State::default() };
                 Ok(token)
@@ -198,6 +205,7 @@ impl Tokens {
             Err(error) => {
                 let failure = unwrapped(&error).unwrap_or_else(|| unexpected(&error));
                 state.held_until = self.held_until(&failure, now);
+                state.tried = Some(now);
                 state.last = Some(failure.clone());
                 entry.failures.fetch_add(1, Ordering::AcqRel);
                 state.instead_of(failure, now)
@@ -211,6 +219,23 @@ impl Tokens {
         let mut entries = self.locked();
         let is_current = entries.of.get(key).is_some_and(|entry| entry.id == refused.entry);
         is_current && entries.of.remove(key).is_some()
+    }
+
+    /// Forgets what is known for a key, refusals too, unless that is younger than `age`: somebody says that something has
+    /// changed at the other side.
+    pub(super) async fn renew(&self, key: &TokenKey, age: SignedDuration, now: Timestamp) {
+        let Some(entry) = self.locked().of.get(key).map(Arc::clone) else { return };
+        let tried = {
+            let state = entry.state.lock().await;
+            state.tried.or_else(|| state.spare.as_ref().map(|(token, _)| token.since))
+        };
+        if tried.is_some_and(|tried| now.duration_since(tried) < age) {
+            return;
+        }
+        let mut entries = self.locked();
+        if entries.of.get(key).is_some_and(|current| current.id == entry.id) {
+            entries.of.remove(key);
+        }
     }
 
     /// Whether another token took the place of this one, or nobody holds one.

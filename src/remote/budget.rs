@@ -1,11 +1,11 @@
 //! How much may be asked of one tenant with one application, and until when it asked to be left alone. Pure but for its
 //! memory; it never sleeps, so that a throttled tenant never holds a worker.
 //!
-//! Our own limit is as many requests at once as a minute has for each tenant and application: 30, unless the administrator
-//! says otherwise, because the narrowest limits
+//! Our own limit is 30 requests at once and 30 a minute for each tenant and application, unless the administrator sets
+//! another, because the narrowest limits
 //! of what is asked are 45 hunting queries and 50 requests for incidents a minute and tenant, all applications together
 //! (Microsoft, *Microsoft Graph service-specific throttling limits*, 2024; *List incidents API in Microsoft Defender XDR*,
-//! 2025): a full observation fits into the burst three times, and a third of the limits stays for the tenant's other
+//! 2025). Hunting queries in a batch count one by one. A full observation fits into the burst twice, and a third of the limits stays for the tenant's other
 //! applications.
 
 use std::collections::BTreeMap;
@@ -25,9 +25,7 @@ use super::call::Api;
 use crate::tenant::TenantId;
 
 /// Requests at once, and requests a minute, unless the administrator says otherwise.
-pub const REQUESTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
-/// The time in which all requests come back.
-const REFILL: SignedDuration = SignedDuration::from_mins(1);
+pub const REQUESTS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 /// The wait after a first 429 without `Retry-After`; it doubles with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(5);
 /// The longest wait after a 429 without `Retry-After`.
@@ -73,13 +71,13 @@ pub struct Left {
 /// The accounts of all tenants. Shared; volatile: losing it costs a 429 at most.
 #[derive(Debug)]
 pub struct Budget {
-    limit: NonZeroU32,
+    per_minute: NonZeroU32,
     accounts: Mutex<Accounts>,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self::new(REQUESTS)
+        Self::new(REQUESTS_PER_MINUTE)
     }
 }
 
@@ -95,7 +93,7 @@ struct Accounts {
 #[derive(Debug)]
 struct Account {
     bucket: Bucket,
-    limit: NonZeroU32,
+    per_minute: NonZeroU32,
     /// Requests that were left after the last one, and when that was.
     left: u32,
     counted: Timestamp,
@@ -132,35 +130,31 @@ impl Clock for Hand {
 }
 
 impl Budget {
-    /// So many requests a minute for each tenant and application.
+    /// Accounts of so many requests at once and a minute.
     #[must_use]
-    pub fn new(limit: NonZeroU32) -> Self {
-        Self { limit, accounts: Mutex::default() }
+    pub fn new(per_minute: NonZeroU32) -> Self {
+        Self { per_minute, accounts: Mutex::default() }
     }
 
-    /// How many requests a minute there are.
-    #[must_use]
-    pub const fn limit(&self) -> NonZeroU32 {
-        self.limit
-    }
-
-    /// Takes one request out of the account, or says until when there is none.
-    pub fn take(&self, payer: &Payer, api: Api, now: Timestamp) -> Result<(), HeldBack> {
+    /// Takes a request of some weight out of the account, or says until when there is not so much in it.
+    pub fn take(&self, payer: &Payer, (api, weight): (Api, NonZeroU32), now: Timestamp) -> Result<(), HeldBack> {
         let mut accounts = self.locked();
         accounts.hand.set(now);
         accounts.sweep(now);
         let clock = accounts.hand.clone();
-        let account = accounts.open(payer, self.limit, now);
+        let account = accounts.open(payer, self.per_minute, now);
         if let Some(until) = account.held_until(api, now) {
             return Err(HeldBack { until, is_asked_for: true });
         }
         account.counted = now;
-        match account.bucket.check() {
-            Ok(state) => {
+        // Nothing weighs more than all that there can be.
+        match account.bucket.check_n(weight.min(self.per_minute)) {
+            Err(_) => Ok(()),
+            Ok(Ok(state)) => {
                 account.left = state.remaining_burst_capacity();
                 Ok(())
             }
-            Err(refusal) => {
+            Ok(Err(refusal)) => {
                 account.left = 0;
                 let wait = refusal.earliest_possible().duration_since(clock.now());
                 Err(HeldBack { until: later(now, Duration::from(wait)), is_asked_for: false })
@@ -174,7 +168,7 @@ impl Budget {
     /// 429 to requests that were sent together count as one.
     pub fn refused(&self, payer: &Payer, api: Api, wait: Option<SignedDuration>, now: Timestamp) -> Timestamp {
         let mut accounts = self.locked();
-        let standing = accounts.open(payer, self.limit, now).apis.entry(api).or_default();
+        let standing = accounts.open(payer, self.per_minute, now).apis.entry(api).or_default();
         let held = standing.until.filter(|until| *until > now);
         let wait = match wait.filter(|wait| !wait.is_negative()) {
             Some(wait) => wait.max(SHORTEST_WAIT),
@@ -196,7 +190,7 @@ impl Budget {
     /// 5 seconds again, unless this answer had been under way when the last one came.
     pub fn answered(&self, payer: &Payer, api: Api, used_share: Option<f64>, now: Timestamp) {
         let mut accounts = self.locked();
-        let standing = accounts.open(payer, self.limit, now).apis.entry(api).or_default();
+        let standing = accounts.open(payer, self.per_minute, now).apis.entry(api).or_default();
         if standing.until.is_none_or(|until| until <= now) {
             standing.until = None;
             standing.refusals = 0;
@@ -229,13 +223,13 @@ impl Budget {
 }
 
 impl Accounts {
-    fn open(&mut self, payer: &Payer, limit: NonZeroU32, now: Timestamp) -> &mut Account {
+    fn open(&mut self, payer: &Payer, per_minute: NonZeroU32, now: Timestamp) -> &mut Account {
         if !self.of.contains_key(payer) && self.of.len() >= MOST_ACCOUNTS {
             let oldest = self.of.iter().min_by_key(|(_, account)| account.used).map(|(payer, _)| payer.clone());
             oldest.and_then(|payer| self.of.remove(&payer));
         }
         let hand = &self.hand;
-        let account = self.of.entry(payer.clone()).or_insert_with(|| Account::new(hand.clone(), limit, now));
+        let account = self.of.entry(payer.clone()).or_insert_with(|| Account::new(hand.clone(), per_minute, now));
         account.used = account.used.max(now);
         account
     }
@@ -249,10 +243,10 @@ impl Accounts {
 }
 
 impl Account {
-    fn new(hand: Hand, limit: NonZeroU32, now: Timestamp) -> Self {
-        let bucket = RateLimiter::direct_with_clock(Quota::per_minute(limit), hand)
+    fn new(hand: Hand, per_minute: NonZeroU32, now: Timestamp) -> Self {
+        let bucket = RateLimiter::direct_with_clock(Quota::per_minute(per_minute), hand)
             .with_middleware::<StateInformationMiddleware>();
-        Self { bucket, limit, left: limit.get(), counted: now, used: now, apis: BTreeMap::new() }
+        Self { bucket, per_minute, left: per_minute.get(), counted: now, used: now, apis: BTreeMap::new() }
     }
 
     fn held_until(&self, api: Api, now: Timestamp) -> Option<Timestamp> {
@@ -261,11 +255,9 @@ impl Account {
 
     /// The smaller of what is left of our own limit and of Microsoft's.
     fn share(&self, api: Api, now: Timestamp) -> f64 {
-        let limit = self.limit.get();
-        let elapsed = now.duration_since(self.counted).as_secs();
-        let back = elapsed.saturating_mul(limit.into()) / REFILL.as_secs();
-        let left = self.left.saturating_add(u32::try_from(back).unwrap_or_default()).min(limit);
-        let own = f64::from(left) / f64::from(limit);
+        let all = f64::from(self.per_minute.get());
+        let back = now.duration_since(self.counted).as_secs_f64() / 60.0 * all;
+        let own = (f64::from(self.left) + back.max(0.0).floor()).min(all) / all;
         let used = self.apis.get(&api).and_then(|standing| standing.fresh_share(now)).unwrap_or_default();
         own.min(1.0 - used).clamp(0.0, 1.0)
     }

@@ -4,6 +4,7 @@
 //! it means.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -187,6 +188,19 @@ impl Call {
     #[must_use]
     pub fn get(operation: Operation, path: impl Into<String>) -> Self {
         Self { operation, method: Method::GET, path: path.into(), body: None, if_match: None, is_eventual: false }
+    }
+
+    /// What it costs of the request budget: hunting queries in a batch count one by one, because their limit is the
+    /// narrowest.
+    #[must_use]
+    pub fn weight(&self) -> NonZeroU32 {
+        let parts = self.body.as_ref().filter(|_| self.operation == Operation::Batch);
+        let parts = parts.and_then(|body| body.get("requests")).and_then(Value::as_array);
+        let is_query = |part: &&Value| {
+            part.get("url").and_then(Value::as_str).is_some_and(|url| url.ends_with("/runHuntingQuery"))
+        };
+        let queries = parts.into_iter().flatten().filter(is_query).count();
+        u32::try_from(queries).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
     }
 
     /// A `POST` of JSON.

@@ -28,6 +28,9 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// Entries at most; above it the oldest goes.
 const MOST_ENTRIES: usize = 20_000;
 
+/// A refusal that only a person can mend is not asked for again within this time, and what may pass within this one.
+const TROUBLE_KEPT: (SignedDuration, SignedDuration) = (SignedDuration::from_mins(10), SignedDuration::from_secs(5));
+
 const NO_SUCH_TENANT: u32 = 90_002;
 
 /// In which cloud a tenant lives.
@@ -46,11 +49,18 @@ pub enum CloudCheck {
 /// What was learned. Shared; volatile: losing it costs a request per tenant.
 #[derive(Debug, Default)]
 pub(super) struct Clouds {
-    known: Mutex<HashMap<(String, TenantId), (Cloud, Timestamp)>>,
+    known: Mutex<HashMap<(String, TenantId), Learnt>>,
+}
+
+/// What was learned, and until when it is taken for so.
+#[derive(Clone, Debug)]
+struct Learnt {
+    check: CloudCheck,
+    until: Timestamp,
 }
 
 impl Clouds {
-    /// Asks the sign-in host of the declared cloud, once in 24 hours.
+    /// Asks the sign-in host of the declared cloud, once in 24 hours where it answers.
     pub(super) async fn check(
         &self,
         channel: &Channel,
@@ -59,39 +69,60 @@ impl Clouds {
         now: Timestamp,
     ) -> CloudCheck {
         let key = (hosts.login(declared).to_owned(), tenant);
-        if let Some(cloud) = self.remembered(&key, now) {
-            return CloudCheck::Known(cloud);
+        if let Some(check) = self.remembered(&key, now) {
+            return check;
         }
-        let checked = ask(channel, &key.0, tenant, now).await;
-        match checked {
-            Ok(CloudCheck::Known(cloud)) => {
-                self.remember(key, cloud, now);
-                CloudCheck::Known(cloud)
-            }
-            Ok(other) => other,
+        let check = match ask(channel, &key.0, tenant, now).await {
+            Ok(check) => check,
             Err(failure) => match SignInError::of(failure) {
                 SignInError::Refused(failure) => CloudCheck::Refused(failure),
                 SignInError::Failed(failure) => CloudCheck::Failed(failure),
             },
+        };
+        if let Some(until) = kept_until(&check, now) {
+            self.remember(key, Learnt { check: check.clone(), until });
+        }
+        check
+    }
+
+    /// Forgets what went wrong with a tenant: somebody says that something has changed.
+    pub(super) fn renew(&self, hosts: &Hosts, (tenant, declared): (TenantId, Cloud)) {
+        let key = (hosts.login(declared).to_owned(), tenant);
+        let mut known = self.locked();
+        if known.get(&key).is_some_and(|learnt| !matches!(learnt.check, CloudCheck::Known(_))) {
+            known.remove(&key);
         }
     }
 
-    fn remembered(&self, key: &(String, TenantId), now: Timestamp) -> Option<Cloud> {
-        let known = self.locked();
-        known.get(key).filter(|(_, since)| now.duration_since(*since) < KEPT).map(|(cloud, _)| *cloud)
+    fn remembered(&self, key: &(String, TenantId), now: Timestamp) -> Option<CloudCheck> {
+        self.locked().get(key).filter(|learnt| now < learnt.until).map(|learnt| learnt.check.clone())
     }
 
-    fn remember(&self, key: (String, TenantId), cloud: Cloud, now: Timestamp) {
+    fn remember(&self, key: (String, TenantId), learnt: Learnt) {
         let mut known = self.locked();
         if known.len() >= MOST_ENTRIES && !known.contains_key(&key) {
-            let oldest = known.iter().min_by_key(|(_, (_, since))| *since).map(|(key, _)| key.clone());
+            let oldest = known.iter().min_by_key(|(_, learnt)| learnt.until).map(|(key, _)| key.clone());
             oldest.and_then(|key| known.remove(&key));
         }
-        known.insert(key, (cloud, now));
+        known.insert(key, learnt);
     }
 
-    fn locked(&self) -> MutexGuard<'_, HashMap<(String, TenantId), (Cloud, Timestamp)>> {
+    fn locked(&self) -> MutexGuard<'_, HashMap<(String, TenantId), Learnt>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Until when a check is taken for so; the wrong world is no matter of the tenant.
+fn kept_until(check: &CloudCheck, now: Timestamp) -> Option<Timestamp> {
+    let (refusal, passing) = TROUBLE_KEPT;
+    match check {
+        CloudCheck::Known(_) => now.checked_add(KEPT).ok(),
+        CloudCheck::Refused(failure) if failure.reason == Reason::SimulatorRefused => None,
+        CloudCheck::Refused(_) | CloudCheck::Ambiguous(_) => now.checked_add(refusal).ok(),
+        CloudCheck::Failed(failure) => match failure.class {
+            ErrorClass::Throttled { until: Some(until) } => Some(until),
+            _ => now.checked_add(passing).ok(),
+        },
     }
 }
 

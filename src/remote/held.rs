@@ -2,34 +2,61 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::plan::microsoft::Listed;
 use crate::tenant::Permission;
+
+/// How long a grant takes, at most, until tokens that are bought then carry it.
+const IN_FORCE_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
+/// An app role that is assigned to the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// `appRoleId`, lower case.
+    pub id: String,
+    /// `createdDateTime`: tokens from before do not carry it.
+    pub since: Option<Timestamp>,
+}
 
 /// The permissions that the application is known to hold, and whether that is all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     granted: BTreeSet<Permission>,
+    /// Granted, and perhaps not to the token that was used.
+    fresh: BTreeSet<Permission>,
     is_complete: bool,
 }
 
 impl Held {
-    /// What a list of app role ids (`appRoleId` of `appRoleAssignments`) amounts to.
+    /// What a list of grants amounts to for a token that was bought at `bought`: a token carries the roles that were
+    /// granted when it was bought, for as long as it lives.
     #[must_use]
-    pub fn of(ids: &Listed<String>) -> Self {
-        let granted = GRANTS
-            .iter()
-            .filter(|(id, _)| ids.items.iter().any(|held| held.trim().eq_ignore_ascii_case(id)))
-            .flat_map(|(_, permissions)| permissions.iter().copied())
-            .collect();
-        Self { granted, is_complete: ids.is_complete }
+    pub fn of(grants: &Listed<Grant>, bought: Timestamp) -> Self {
+        let is_in_force = |grant: &&Grant| {
+            grant.since.and_then(|since| since.checked_add(IN_FORCE_AFTER).ok()).is_some_and(|since| since <= bought)
+        };
+        let (old, new): (Vec<&Grant>, Vec<&Grant>) = grants.items.iter().partition(is_in_force);
+        let granted = permissions(&old);
+        let fresh = permissions(&new).difference(&granted).copied().collect();
+        Self { granted, fresh, is_complete: grants.is_complete }
+    }
+
+    /// Whether something was granted that the token may not carry yet.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.fresh.is_empty()
     }
 
     /// Whether it holds this permission or one that includes it; `None` where that is not known: the list is not complete,
-    /// or not every id that could grant it is known here.
+    /// the grant is newer than the token, or not every id that could grant it is known here.
     #[must_use]
     pub fn holds(&self, permission: Permission) -> Option<bool> {
         if self.granted.contains(&permission) {
             return Some(true);
+        }
+        if self.fresh.contains(&permission) {
+            return None;
         }
         (self.is_complete && PROVABLE.contains(&permission)).then_some(false)
     }
@@ -44,16 +71,26 @@ impl Held {
     }
 }
 
+fn permissions(grants: &[&Grant]) -> BTreeSet<Permission> {
+    let is_held = |id: &str| grants.iter().any(|grant| grant.id.trim().eq_ignore_ascii_case(id));
+    GRANTS.iter().filter(|(id, _)| is_held(id)).flat_map(|(_, permissions)| permissions.iter().copied()).collect()
+}
+
 /// The permissions whose grantors are all in `GRANTS`, by the permission tables of the calls that ask for them (Microsoft
-/// Graph v1.0, 2025). The others (licences, directory roles, groups, Intune, applications) are also granted by wider
-/// permissions that come and go, so that their absence is never claimed.
-const PROVABLE: [Permission; 4] =
-    [Permission::SecurityIncidents, Permission::SecurityAlerts, Permission::ThreatHunting, Permission::IdentityHealth];
+/// Graph v1.0, 2025). The others (licences, directory roles, groups, applications) are also granted by wider permissions
+/// that come and go, so that their absence is never claimed.
+const PROVABLE: [Permission; 5] = [
+    Permission::SecurityIncidents,
+    Permission::SecurityAlerts,
+    Permission::ThreatHunting,
+    Permission::IdentityHealth,
+    Permission::IntuneConnector,
+];
 
 /// App role ids of Microsoft Graph, the same in every tenant, and what each allows here.
 ///
 /// Source: Microsoft, *Microsoft Graph permissions reference* (2025), application permissions.
-const GRANTS: [(&str, &[Permission]); 21] = [
+const GRANTS: [(&str, &[Permission]); 25] = [
     // Organization.Read.All
     ("498476ce-e0fe-48b0-b801-37ba7e2685c6", &[Permission::Organization]),
     // Organization.ReadWrite.All
@@ -63,15 +100,19 @@ const GRANTS: [(&str, &[Permission]); 21] = [
     // Directory.ReadWrite.All
     ("19dbc75e-c2e2-444c-a770-ec69d8559fc7", DIRECTORY),
     // SecurityIncident.Read.All
-    ("45cc0394-e837-488b-a098-1918f48d186c", &[Permission::SecurityIncidents]),
+    ("45cc0394-e837-488b-a098-1918f48d186c", INCIDENTS),
     // SecurityIncident.ReadWrite.All
-    ("34bf0e97-1971-4929-b999-9e2442d941d7", &[Permission::SecurityIncidents]),
+    ("34bf0e97-1971-4929-b999-9e2442d941d7", INCIDENTS),
     // SecurityAlert.Read.All
     ("472e4a4d-bb4a-4026-98d1-0b0d74cb74a5", &[Permission::SecurityAlerts]),
     // SecurityAlert.ReadWrite.All
     ("ed4fca05-be46-441f-9803-1873825f8fdb", &[Permission::SecurityAlerts]),
     // ThreatHunting.Read.All
     ("dd98c7f5-2d42-42d3-a0e4-633161547251", &[Permission::ThreatHunting]),
+    // ThreatHunting.Read.All and SecurityAlert.Read.All of the US government clouds (Microsoft, *Security Optimization
+    // Assessment*, a public script; no page lists the ids of those clouds)
+    ("5f804853-e3b1-447b-9a8b-6d3e1257c72a", &[Permission::ThreatHunting]),
+    ("64c33fcb-e6aa-490d-bed5-6016a9ef8f6d", &[Permission::SecurityAlerts]),
     // SecurityIdentitiesHealth.Read.All
     ("f8dcd971-5d83-4e1e-aa95-ef44611ad351", &[Permission::IdentityHealth]),
     // SecurityIdentitiesHealth.ReadWrite.All
@@ -92,11 +133,18 @@ const GRANTS: [(&str, &[Permission]); 21] = [
     ("06a5fe6d-c49d-46a7-b082-56b1b14103c7", &[Permission::IntuneConnector]),
     // DeviceManagementServiceConfig.ReadWrite.All
     ("5ac13192-7ace-4fcf-b828-1a26f28068ee", &[Permission::IntuneConnector]),
+    // DeviceManagementConfiguration.Read.All
+    ("dc377aa6-52d8-4e23-b271-2a7ae04cedf3", &[Permission::IntuneConnector]),
+    // DeviceManagementConfiguration.ReadWrite.All
+    ("9241abd9-d0e6-425a-bd4f-47ba86e767a4", &[Permission::IntuneConnector]),
     // Application.Read.All
     ("9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30", &[Permission::Applications]),
     // Application.ReadWrite.All
     ("1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9", &[Permission::Applications]),
 ];
+
+/// What incidents are read with reads alerts too: `alerts_v2` itself names both when it refuses.
+const INCIDENTS: &[Permission] = &[Permission::SecurityIncidents, Permission::SecurityAlerts];
 
 /// What the permissions for the whole directory include of ours; directory roles are not among it for every call.
 const DIRECTORY: &[Permission] = &[Permission::Organization, Permission::Applications, Permission::GroupMembers];
@@ -108,7 +156,8 @@ mod tests {
     use super::*;
 
     fn held(ids: &[&str], is_complete: bool) -> Held {
-        Held::of(&Listed { items: ids.iter().map(|id| (*id).to_owned()).collect(), is_complete })
+        let items = ids.iter().map(|id| Grant { id: (*id).to_owned(), since: Some(Timestamp::UNIX_EPOCH) }).collect();
+        Held::of(&Listed { items, is_complete }, "2026-06-15T12:00:00Z".parse().unwrap())
     }
 
     #[rstest]
@@ -124,6 +173,19 @@ mod tests {
     fn an_id_grants_what_the_reference_says(#[case] id: &str, #[case] permission: Permission) {
         assert_eq!(held(&[id], true).holds(permission), Some(true));
         assert_eq!(held(&[id], false).holds(permission), Some(true), "an incomplete list shows what it shows");
+    }
+
+    #[rstest]
+    #[case::long_before("2026-06-15T11:00:00Z", Some(true))]
+    #[case::just_before("2026-06-15T11:55:00Z", Some(true))]
+    #[case::too_fresh("2026-06-15T11:55:01Z", None)]
+    #[case::afterwards("2026-06-15T12:10:00Z", None)]
+    fn a_grant_counts_for_tokens_that_were_bought_after_it(#[case] since: &str, #[case] holds: Option<bool>) {
+        let id = "dd98c7f5-2d42-42d3-a0e4-633161547251".to_owned();
+        let grants = Listed { items: vec![Grant { id, since: since.parse().ok() }], is_complete: true };
+        let held = Held::of(&grants, "2026-06-15T12:00:00Z".parse().unwrap());
+        assert_eq!((held.holds(Permission::ThreatHunting), held.has_news()), (holds, holds.is_none()));
+        assert_eq!(held.holds(Permission::SecurityIncidents), Some(false));
     }
 
     #[test]

@@ -117,6 +117,8 @@ pub struct Signer {
     pub tenant: TenantId,
     /// The cloud that it is declared to live in.
     pub cloud: Cloud,
+    /// Whether somebody has changed something since, or says so: what was refused is tried anew.
+    pub is_renewed: bool,
     /// The time of this pass.
     pub now: Timestamp,
 }

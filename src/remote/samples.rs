@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::answers::Context;
 use super::call::{Operation, Reply, Unread};
-use super::held::Held;
+use super::held::{Grant, Held};
 use crate::plan::failure::{ErrorClass, Failure};
 use crate::plan::microsoft::Listed;
 use crate::plan::reading::{Reading, Why};
@@ -50,8 +50,8 @@ pub(super) fn unknown() -> Reading<Held> {
 
 /// The application holds exactly these app roles.
 pub(super) fn holding(ids: &[&str]) -> Reading<Held> {
-    let items = ids.iter().map(|id| (*id).to_owned()).collect();
-    Reading::observed(Held::of(&Listed { items, is_complete: true }))
+    let items = ids.iter().map(|id| Grant { id: (*id).to_owned(), since: Some(Timestamp::UNIX_EPOCH) }).collect();
+    Reading::observed(Held::of(&Listed { items, is_complete: true }, now()))
 }
 
 /// The application holds every permission for features.
@@ -157,7 +157,7 @@ pub(super) fn mutations(bodies: &[Value], count: usize) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Numbers that are the same in every run (SplitMix64).
+/// Numbers that are the same in every run (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {

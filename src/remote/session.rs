@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::auth::{REFUSAL_TTL, SignInError, Token, TokenKey, Tokens};
 use super::budget::{Budget, HeldBack, Left, Payer};
-use super::call::{Api, Call, Reply};
+use super::call::{Api, Call, Operation, Reply};
 use super::channel::{Channel, Matter, without_answer};
 use super::cloud_check::{CloudCheck, Clouds};
 use super::credentials::Credentials;
@@ -34,6 +34,9 @@ mod address;
 #[cfg(test)]
 mod tests;
 
+/// A token, or its refusal, that is younger is not asked for anew.
+const RENEWAL: SignedDuration = SignedDuration::from_mins(1);
+
 /// What the administrator configures for Microsoft's APIs.
 #[derive(Clone)]
 pub struct MicrosoftSettings {
@@ -43,10 +46,10 @@ pub struct MicrosoftSettings {
     pub ca_bundle: Option<Vec<u8>>,
     /// Limit of one request from first byte to last.
     pub request_timeout: Duration,
-    /// Requests a minute for one tenant and application.
-    pub requests_per_minute: NonZeroU32,
     /// Whether the hosts are a simulator: then they must be, else they must not.
     pub allow_simulator: bool,
+    /// Requests at once and a minute, for each tenant and application.
+    pub requests_per_minute: NonZeroU32,
 }
 
 /// What all tenants share: the HTTPS client, tokens, budgets, the clouds of tenants. Volatile: losing it costs requests.
@@ -65,7 +68,7 @@ impl Gate {
     /// # Errors
     /// A CA bundle that cannot be used.
     pub fn new(settings: MicrosoftSettings) -> Result<Self, ClientError> {
-        let MicrosoftSettings { hosts, ca_bundle, request_timeout, requests_per_minute, allow_simulator } = settings;
+        let MicrosoftSettings { hosts, ca_bundle, request_timeout, allow_simulator, requests_per_minute } = settings;
         let channel = Channel::new(ca_bundle.as_deref(), request_timeout, allow_simulator)?;
         let tokens = Tokens::new(hosts.clone(), channel.clone(), REFUSAL_TTL);
         Ok(Self { hosts, channel, tokens, budget: Budget::new(requests_per_minute), clouds: Clouds::default() })
@@ -81,7 +84,7 @@ impl Gate {
     pub fn session<'a>(&'a self, who: &'a Credentials, tenant: TenantId, cloud: Cloud, now: Timestamp) -> Session<'a> {
         let payer = Payer { tenant, client_id: who.client_id.clone() };
         let (started, requests, renewed) = (Instant::now(), AtomicU32::default(), Mutex::default());
-        Session { gate: self, who, cloud, payer, now, started, requests, renewed }
+        Session { gate: self, who, cloud, payer, now, started, requests, most: u32::MAX, renewed }
     }
 
     /// What is left of the budgets, over all tenants, for metrics.
@@ -100,6 +103,8 @@ pub struct Session<'a> {
     now: Timestamp,
     started: Instant,
     requests: AtomicU32,
+    /// A second try after a 401 must not make them more than this.
+    most: u32,
     /// APIs whose token was renewed after a 401; it is done once in a session.
     renewed: Mutex<BTreeSet<Api>>,
 }
@@ -111,12 +116,32 @@ impl fmt::Debug for Session<'_> {
 }
 
 impl Session<'_> {
+    /// The same, with no second try after a 401 once this many requests were sent.
+    #[must_use]
+    pub fn within(self, most: u32) -> Self {
+        Self { most, ..self }
+    }
+
     /// Buys a token for this API, unless there is one.
     ///
     /// # Errors
     /// `Refused` where only a person can mend it, else `Failed`.
     pub async fn sign_in(&self, api: Api) -> Result<(), SignInError> {
         self.token(api).await.map(drop)
+    }
+
+    /// When the token of this API was bought: it carries what had been granted then.
+    ///
+    /// # Errors
+    /// As `sign_in`.
+    pub async fn bought(&self, api: Api) -> Result<Timestamp, SignInError> {
+        self.token(api).await.map(|token| token.since)
+    }
+
+    /// Forgets the token of this API, or its refusal, unless that is younger than a minute: something was granted since.
+    pub async fn renew(&self, api: Api) {
+        self.gate.clouds.renew(&self.gate.hosts, (self.payer.tenant, self.cloud));
+        self.gate.tokens.renew(&self.key(api), RENEWAL, self.time()).await;
     }
 
     /// Makes a call and reads its answer, whatever its status.
@@ -128,7 +153,8 @@ impl Session<'_> {
         let api = call.operation.api();
         let token = self.take_and_sign_in(call).await?;
         let reply = self.sent(call, &token).await?;
-        if reply.status != 401 || is_an_answer(&reply) || !self.may_renew(api, &token) {
+        let is_over = self.requests() >= self.most;
+        if reply.status != 401 || is_an_answer(&reply) || is_over || !self.may_renew(api, &token) {
             return Ok(reply);
         }
         let token = self.take_and_sign_in(call).await?;
@@ -182,10 +208,7 @@ impl Session<'_> {
 
     async fn take_and_sign_in(&self, call: &Call) -> Result<Token, Failure> {
         let api = call.operation.api();
-        self.gate
-            .budget
-            .take(&self.payer, api, self.time())
-            .map_err(|held| held_back(call, held, self.gate.budget.limit()))?;
+        self.gate.budget.take(&self.payer, (api, call.weight()), self.time()).map_err(|held| held_back(call, held))?;
         self.token(api).await.map_err(SignInError::into_failure)
     }
 
@@ -249,7 +272,7 @@ impl Session<'_> {
             .channel
             .request(call.method.clone(), url)
             .header(AUTHORIZATION, authorization)
-            .header(ACCEPT, "application/json")
+            .header(ACCEPT, accepted(call.operation))
             .header("client-request-id", request_id);
         if call.operation.api() == Api::Graph {
             // When a tenant's limits are near, a person at a portal goes first.
@@ -283,21 +306,27 @@ fn is_an_answer(reply: &Reply) -> bool {
     matches!(code, Some("InvalidAuthenticationTokenTenant" | "InvalidLicense"))
 }
 
-fn held_back(call: &Call, held: HeldBack, limit: NonZeroU32) -> Failure {
+/// What a body may be: counts are plain text.
+const fn accepted(operation: Operation) -> &'static str {
+    match operation {
+        Operation::GroupMembers => "text/plain",
+        _ => "application/json",
+    }
+}
+
+/// Until when is not said in words: they would be new at each try, and are written down.
+fn held_back(call: &Call, held: HeldBack) -> Failure {
     let HeldBack { until, is_asked_for } = held;
     let whom = name(call.operation.api());
     let why = if is_asked_for {
-        "it asked to wait (status 429)".to_owned()
+        "it asked to wait (status 429)"
     } else {
-        format!("the operator sends no more than {limit} requests a minute for one tenant and application")
+        "the operator keeps to the number of requests a minute that its configuration allows for one tenant and application"
     };
     Failure {
         class: ErrorClass::Throttled { until: Some(until) },
         reason: Reason::Throttled,
-        message: format!(
-            "{whom} is not asked for {} just now, because {why}. The operator goes on by itself.",
-            call.operation
-        ),
+        message: format!("{whom} is not asked just now, because {why}. The operator goes on by itself."),
         request_id: None,
     }
 }

@@ -18,6 +18,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 
+pub(super) mod microsoft;
+
 use super::channel::Channel;
 use super::credentials::{Credentials, Proof};
 use super::hosts::{HostOverrides, Hosts};
@@ -152,8 +154,8 @@ impl StandIn {
             hosts: self.hosts(),
             ca_bundle: Some(self.ca.clone().into_bytes()),
             request_timeout: Duration::from_secs(5),
-            requests_per_minute: super::budget::REQUESTS,
             allow_simulator: false,
+            requests_per_minute: crate::remote::budget::REQUESTS_PER_MINUTE,
         }
     }
 

@@ -10,8 +10,15 @@ mod directory;
 mod round;
 mod turns;
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
 use self::azure::Azure;
-use self::round::Round;
+use self::round::{Ahead, Round};
 pub use self::turns::Turns;
 use super::auth::SignInError;
 use super::call::Api;
@@ -21,8 +28,9 @@ use super::session::{Gate, Session};
 use super::{Glance, Signer, Survey};
 use crate::api::Reason;
 use crate::plan::failure::{ErrorClass, Failure};
-use crate::plan::microsoft::{Access, Microsoft};
+use crate::plan::microsoft::{Access, Hunting, Microsoft};
 use crate::plan::reading::{Reading, Why};
+use crate::tenant::{Permission, Service};
 
 /// The most requests of a survey: to Microsoft Graph and Azure Resource Manager, tokens apart.
 const MOST_REQUESTS: u32 = 8;
@@ -35,12 +43,16 @@ pub(super) async fn survey(gate: &Gate, turns: &Turns, asked: &Survey) -> Micros
         Ok(entered) => entered,
         Err(microsoft) => return *microsoft,
     };
+    let session = session.within(MOST_REQUESTS);
     let mut round = Round::new(&session, asked.signer.now, MOST_REQUESTS);
     let mut seen = signed_in(&asked.signer);
+    let azure = azure::needed(&asked.inquiry);
+    round.set_ahead(Ahead { hunting: true, azure });
     directory::read(&mut round, &asked.inquiry, &credentials.client_id, &mut seen).await;
-    // What lives under another name than the declared one is none of our business.
-    if seen.organization.value().is_none_or(|organization| organization.id == asked.inquiry.tenant) {
+    if !directory::is_elsewhere(&seen, &asked.inquiry) {
+        round.set_ahead(Ahead { hunting: false, azure });
         directory::read_hunting(&mut round, &mut seen).await;
+        round.set_ahead(Ahead::default());
         Azure { round: &mut round, turns, inquiry: &asked.inquiry }.read(&mut seen).await;
     }
     seen.failure = round.into_failure();
@@ -50,21 +62,24 @@ pub(super) async fn survey(gate: &Gate, turns: &Turns, asked: &Survey) -> Micros
 /// Reads again what a person is expected to change, in the light of what was known.
 pub(super) async fn glance(gate: &Gate, turns: &Turns, asked: &Glance, known: &Microsoft) -> Microsoft {
     let mut seen = known.clone();
-    if asked.awaited.is_nothing() {
+    if asked.awaited.is_nothing() || directory::is_elsewhere(known, &asked.inquiry) {
         return seen;
     }
     // What cannot be read again stays as it was known; the next full look says why.
     let Ok((session, credentials)) = entered(gate, &asked.signer).await else { return seen };
+    let session = session.within(MOST_OF_A_GLANCE);
     let mut round = Round::new(&session, asked.signer.now, MOST_OF_A_GLANCE);
     let mut fresh = Microsoft::unknown(Access::Granted, Why::ReadFailed);
     directory::glance(&mut round, (&asked.inquiry, &asked.awaited), &credentials.client_id, &mut fresh).await;
     Azure { round: &mut round, turns, inquiry: &asked.inquiry }.glance(&asked.awaited, known, &mut fresh).await;
-    renew(&mut seen.hunting, fresh.hunting);
-    renew(&mut seen.incidents, fresh.incidents);
-    renew(&mut seen.alerts, fresh.alerts);
-    renew(&mut seen.identity, fresh.identity);
-    renew(&mut seen.endpoint_location, fresh.endpoint_location);
-    renew(&mut seen.security_center, fresh.security_center);
+    let is_blind = knows_less(&fresh.permissions, &known.permissions);
+    let hunting = hunted(fresh.hunting, &fresh.newest_rows, known);
+    renew(&mut seen.hunting, hunting, is_blind);
+    renew(&mut seen.incidents, fresh.incidents, is_blind);
+    renew(&mut seen.alerts, fresh.alerts, is_blind);
+    renew(&mut seen.identity, fresh.identity, is_blind);
+    renew(&mut seen.endpoint_location, fresh.endpoint_location, false);
+    renew(&mut seen.security_center, fresh.security_center, false);
     for (name, link) in fresh.links {
         if link.answer.value().is_some() {
             // The tenant of its subscription was read in full before.
@@ -76,10 +91,38 @@ pub(super) async fn glance(gate: &Gate, turns: &Turns, asked: &Glance, known: &M
     seen
 }
 
-/// Another answer takes the place of what was known; none at all does not.
-fn renew<T>(known: &mut Reading<T>, fresh: Reading<T>) {
-    if !fresh.why().is_some_and(Why::may_pass) {
+/// Another answer takes the place of what was known; none at all does not. A refusal that has two meanings only because
+/// the permissions could not be read this time is none either.
+fn renew<T>(known: &mut Reading<T>, fresh: Reading<T>, is_blind: bool) {
+    let is_none = fresh.why().is_some_and(|why| why.may_pass() || is_blind);
+    if !is_none {
         *known = fresh;
+    }
+}
+
+/// Whether less is known of the permissions than before.
+fn knows_less(fresh: &Permissions, known: &Permissions) -> bool {
+    let fresh = fresh.value();
+    let is_known = |permission| fresh.is_some_and(|fresh| fresh.contains_key(permission));
+    known.value().is_some_and(|known| !known.keys().all(is_known))
+}
+
+type Permissions = Reading<BTreeMap<Permission, bool>>;
+
+/// A table that could not be asked for this time is still there.
+fn hunted(
+    fresh: Reading<Hunting>,
+    newest_rows: &Reading<BTreeMap<Service, Timestamp>>,
+    known: &Microsoft,
+) -> Reading<Hunting> {
+    let were_all_asked = newest_rows.value().is_some();
+    match (fresh, known.hunting.value()) {
+        (Reading::Known { value: Hunting::Answers { tables }, source }, Some(Hunting::Answers { tables: before }))
+            if !were_all_asked =>
+        {
+            Reading::Known { value: Hunting::Answers { tables: tables.union(before).copied().collect() }, source }
+        }
+        (fresh, _) => fresh,
     }
 }
 
@@ -115,10 +158,13 @@ pub(super) async fn compared<'a>(
         Ok(credentials) => credentials,
         Err(unusable) => return Err(Box::new(Microsoft::no_access(unusable.failure.clone(), unusable.is_final))),
     };
+    let session = gate.session(credentials, signer.tenant, signer.cloud, signer.now);
+    if signer.is_renewed {
+        session.renew(Api::Graph).await;
+        session.renew(Api::Arm).await;
+    }
     match gate.cloud(signer.tenant, signer.cloud, signer.now).await {
-        CloudCheck::Known(cloud) if cloud == signer.cloud => {
-            Ok((gate.session(credentials, signer.tenant, signer.cloud, signer.now), credentials))
-        }
+        CloudCheck::Known(cloud) if cloud == signer.cloud => Ok((session, credentials)),
         CloudCheck::Known(cloud) => {
             Err(Box::new(Microsoft { cloud: Reading::observed(cloud), ..Microsoft::nothing() }))
         }

@@ -77,7 +77,8 @@ const PERMISSIONS: [(&str, &str); 10] = [
     ("DeviceManagementServiceConfig.ReadWrite.All", "5ac13192-7ace-4fcf-b828-1a26f28068ee"),
 ];
 
-/// Permissions that have another id in the clouds of the US government.
+/// Permissions that have another id in the clouds of the US government (Microsoft, script *Security Optimization
+/// Assessment*, 2025; the permissions reference lists the worldwide ids only).
 const GOVERNMENT_PERMISSIONS: [(&str, &str); 2] = [
     ("SecurityAlert.Read.All", "64c33fcb-e6aa-490d-bed5-6016a9ef8f6d"),
     ("ThreatHunting.Read.All", "5f804853-e3b1-447b-9a8b-6d3e1257c72a"),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::people;
+use crate::support::microsoft::{SUBSCRIPTION, application, by_secret};
 
 /// Where an operator with a broker looks.
 pub(crate) const BROKERED: &str = "security";
@@ -22,6 +23,8 @@ pub(crate) struct Character {
     pub(crate) rules: &'static str,
     /// The tenant as it is seeded in the simulator.
     pub(crate) seed: Value,
+    /// Whether it has an application at the simulated Microsoft, and its resource the credentials.
+    pub(crate) signs_in: bool,
     /// How the broker treats it, where not at once.
     pub(crate) broker: Option<Value>,
     /// What is declared at first.
@@ -49,6 +52,10 @@ pub(crate) fn cast() -> Vec<Character> {
     cast.extend(without_broker());
     for character in &mut cast {
         character.spec["tenantId"] = character.tenant.into();
+        if character.signs_in {
+            character.spec["credentials"] = by_secret();
+            character.seed["applications"] = json!([application()]);
+        }
         character.seed["roles"] = json!(["GlobalAdministrator", "SecurityAdministrator"]);
     }
     cast
@@ -68,6 +75,7 @@ fn with_broker() -> Vec<Character> {
                 "displayName": "Contoso", "experience": "WelcomePage", "automaticRegion": "US",
                 "services": ["Endpoint", "Office365", "Identity", "CloudApps"],
             }),
+            signs_in: false,
             broker: Some(slowly(2)),
             spec: json!({
                 "experience": "WelcomePage",
@@ -86,10 +94,11 @@ fn with_broker() -> Vec<Character> {
                 "displayName": "Fabrikam", "experience": "SettingsPage", "automaticRegion": "US",
                 "services": ["Office365"],
             }),
+            signs_in: true,
             broker: Some(slowly(1)),
             spec: json!({"experience": "SettingsPage"}),
             first: Some("Enabled"),
-            why: "nobody chose a region, so Microsoft did, and the operator has pinned what came of it",
+            why: "Microsoft chose the region; the operator checked the broker\u{2019}s word with its own eyes",
         },
         Character {
             name: "northwind",
@@ -100,6 +109,7 @@ fn with_broker() -> Vec<Character> {
                 "displayName": "Northwind Traders", "experience": "SettingsPage", "automaticRegion": "US",
                 "services": ["Endpoint"], "endpointRegion": "UK",
             }),
+            signs_in: false,
             broker: Some(slowly(3)),
             spec: json!({"experience": "SettingsPage"}),
             first: Some("Enabled"),
@@ -113,6 +123,7 @@ fn with_broker() -> Vec<Character> {
             seed: json!({
                 "displayName": "Litware", "automaticRegion": "AU", "services": ["Identity", "CloudApps"],
             }),
+            signs_in: false,
             broker: None,
             spec: json!({"integrations": [{"name": "identity-data", "type": "IdentityCloudApps"}]}),
             first: Some("Enabled"),
@@ -134,6 +145,7 @@ fn refused() -> Vec<Character> {
                 "displayName": "Tailspin Toys", "experience": "SettingsPage",
                 "services": ["Endpoint"], "endpointRegion": "EU",
             }),
+            signs_in: false,
             broker: None,
             spec: json!({
                 "experience": "SettingsPage",
@@ -152,6 +164,7 @@ fn refused() -> Vec<Character> {
                 "displayName": "Adventure Works", "experience": "WelcomePage",
                 "services": ["Endpoint", "Office365", "Identity", "CloudApps"],
             }),
+            signs_in: false,
             broker: None,
             spec: json!({"experience": "WelcomePage", "dataLocation": {"region": "EU"}}),
             first: None,
@@ -171,10 +184,16 @@ fn without_broker() -> Vec<Character> {
             rules: "June 2020",
             seed: json!({
                 "displayName": "Wingtip Toys", "experience": "SettingsPage", "automaticRegion": "EU",
-                "services": ["Office365"],
+                "services": ["Office365"], "subscriptions": [{"id": SUBSCRIPTION}],
             }),
+            signs_in: true,
             broker: None,
-            spec: json!({"experience": "SettingsPage"}),
+            spec: json!({
+                "experience": "SettingsPage",
+                "integrations": [
+                    {"name": "cloud-apps", "type": "DefenderForCloudCloudApps", "subscriptionId": SUBSCRIPTION},
+                ],
+            }),
             first: Some("ActionRequired"),
             why: "no broker here: it waits for a person, who acts below",
         },
@@ -187,6 +206,7 @@ fn without_broker() -> Vec<Character> {
                 "displayName": "Woodgrove Bank", "automaticRegion": "US", "services": ["Office365"],
                 "service": {"state": "on", "region": "US"},
             }),
+            signs_in: false,
             broker: None,
             spec: json!({"desiredState": "Disabled"}),
             first: Some("ActionRequired"),

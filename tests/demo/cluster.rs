@@ -23,6 +23,7 @@ use crate::screen::{Screen, Tone};
 use crate::support::control_plane::assets::{Tool, locate};
 use crate::support::control_plane::process::RunDirectory;
 use crate::support::control_plane::{ControlPlane, Options};
+use crate::support::microsoft::{SECRET, SECRET_NAME, give_secret};
 use crate::support::stage::ACCOUNT;
 
 /// Name of what we make outside of our namespaces.
@@ -89,7 +90,8 @@ impl Cluster {
         if self.is_borrowed() { format!("{OURS}-{home}") } else { home.to_owned() }
     }
 
-    /// Applies the definition, makes the namespaces, and gives each an operator's account.
+    /// Applies the definition, makes the namespaces, and gives each an operator's account and the Secret that tenants sign
+    /// in with.
     pub(crate) async fn prepare(&mut self) -> anyhow::Result<()> {
         let definitions: Api<CustomResourceDefinition> = Api::all(self.client.clone());
         if definitions.get_opt(CRD_NAME).await?.is_none() {
@@ -109,6 +111,7 @@ impl Cluster {
             let account = serde_json::from_value(json!({"metadata": {"name": ACCOUNT}}))?;
             let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &name);
             accounts.create(&PostParams::default(), &account).await?;
+            give_secret(&self.client, &name, (SECRET_NAME, SECRET)).await?;
         }
         self.grant().await?;
         self.wait_until_served().await

@@ -56,7 +56,7 @@ const PROMISES: [Promise; 8] = [
     Promise {
         name: "wingtip",
         kstatus: Some(KStatus::Current),
-        journal: &["on in EU by a person"],
+        journal: &["on in EU by a person", "DefenderForCloudCloudApps linked by Azure"],
         requests: [0, 0, 0],
     },
     Promise { name: "woodgrove", kstatus: Some(KStatus::Current), journal: &["off by support"], requests: [0, 0, 0] },
@@ -165,6 +165,7 @@ fn effect(entry: &Value) -> String {
     };
     match entry["actor"].as_str().unwrap_or_default() {
         "broker" => what,
+        "application" => format!("{what} by Azure"),
         person if person.starts_with("person:") => format!("{what} by a person"),
         other => format!("{what} by {other}"),
     }

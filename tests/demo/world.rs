@@ -40,12 +40,15 @@ impl World {
                 simulator.settings(Some(tenant), settings.clone()).await?;
             }
         }
-        let what = format!("a service broker, and {} tenants that live by Microsoft's rules", cast.len());
+        let what = format!(
+            "a service broker, Microsoft's sign-in, Graph and Azure, and {} tenants that live by their rules",
+            cast.len()
+        );
         facts(screen, "simulator", &what, started);
         let mut processes = vec![(SIMULATOR, process)];
         let started = Instant::now();
         for (home, broker) in [(BROKERED, Some(&announcement)), (MANUAL, None)] {
-            processes.push((home, start_operator(cluster, home, broker).await?));
+            processes.push((home, start_operator(cluster, home, (broker, &announcement)).await?));
         }
         let what = format!(
             "for namespace {} with the broker, for {} without: there every step is a person's",
@@ -94,13 +97,13 @@ async fn start_simulator(cluster: &Cluster) -> anyhow::Result<(Process, Announce
 async fn start_operator(
     cluster: &Cluster,
     home: &'static str,
-    broker: Option<&Announcement>,
+    (broker, microsoft): (Option<&Announcement>, &Announcement),
 ) -> anyhow::Result<Process> {
     let directory = cluster.directory.path();
     let file = directory.join(format!("{home}.yaml"));
-    std::fs::write(&file, configuration(cluster.namespace(home), broker.cloned()).render())?;
+    std::fs::write(&file, configuration(cluster.namespace(home), broker.cloned(), microsoft.clone()).render())?;
     let mut command = Command::new(PROGRAM);
-    command.args(["run", "--log-format", "json", "--config"]).arg(&file);
+    command.args(["run", "--log-format", "json", "--allow-simulator", "--config"]).arg(&file);
     command.env("KUBECONFIG", cluster.operator_kubeconfig(home).await?).env_remove("RUST_LOG");
     if !cluster.is_borrowed() {
         for name in PROXIES {
@@ -112,7 +115,7 @@ async fn start_operator(
 }
 
 /// What an administrator would write, but for the haste: a real operator looks every hour, this one every second.
-fn configuration(namespace: String, broker: Option<Announcement>) -> Configuration {
+fn configuration(namespace: String, broker: Option<Announcement>, microsoft: Announcement) -> Configuration {
     Configuration {
         tenancy: vec![format!("{{ namespace: {namespace}, tenantIds: [\"*\"], allowDeprovision: true }}")],
         broker,
@@ -129,5 +132,8 @@ fn configuration(namespace: String, broker: Option<Announcement>) -> Configurati
             ("slowProbeSeconds", 2),
         ],
         namespace: Some(namespace),
+        microsoft: Some(microsoft),
+        microsoft_lines: "  requestsPerMinute: 6000\n".to_owned(),
+        log_filter: None,
     }
 }

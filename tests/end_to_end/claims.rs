@@ -35,11 +35,14 @@ async fn a_claim_is_verified_when_the_tenant_shows_it() {
     assert_eq!(writes(&stage, "contoso").await, before);
     stage.simulator.advance(DELAY).await.unwrap();
     let on = stage.until_ready("contoso", "True", "Enabled").await;
-    assert_eq!(on["status"]["features"][0], json!({"name": "Incidents", "state": "True", "source": "Observed"}));
+    // A look that is under way while the tenant changes sees both: then the claim counts for that once.
+    let in_between = usize::from(on["status"]["features"][0]["source"] == "Claimed");
+    let is_seen = |resource: &Value| resource["status"]["features"][0]["source"] == "Observed";
+    let on = stage.until("contoso", "seen to be on", is_seen).await;
     assert!(message(&on, "ServiceOn").contains("observed"), "{}", message(&on, "ServiceOn"));
     assert_eq!(broker_writes(&stage).await, ["PUT"]);
     let written = writes(&stage, "contoso").await;
-    assert!(written.len() <= 3, "1 + 1 for the step + 1 for its later verification: {written:?}");
+    assert!(written.len() <= 3 + in_between, "1 + 1 for the step + 1 for its later verification: {written:?}");
 }
 
 #[tokio::test]

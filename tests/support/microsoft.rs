@@ -4,8 +4,8 @@
 
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::stage::{ACCOUNT, Stage};
@@ -59,20 +59,35 @@ pub(crate) fn tenant(members: Value) -> Value {
     tenant
 }
 
+/// The Secret, and the right of an operator to read exactly that one, in the namespace where both are.
+pub(crate) async fn give_secret(client: &Client, namespace: &str, (name, value): (&str, &str)) -> kube::Result<()> {
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"clientSecret": value},
+    });
+    apply(&Api::<Secret>::namespaced(client.clone(), namespace), name, secret).await?;
+    let rule = json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]});
+    allow(client, namespace, (&format!("read-{name}"), json!([rule]))).await
+}
+
+/// A Role for the operator's account of this namespace.
+async fn allow(client: &Client, namespace: &str, (name, rules): (&str, Value)) -> kube::Result<()> {
+    let group = "rbac.authorization.k8s.io";
+    let role = json!({
+        "apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": {"name": name}, "rules": rules,
+    });
+    apply(&Api::<Role>::namespaced(client.clone(), namespace), name, role).await?;
+    let binding = json!({
+        "apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": {"name": name},
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}],
+    });
+    apply(&Api::<RoleBinding>::namespaced(client.clone(), namespace), name, binding).await
+}
+
 impl Stage {
     /// Puts a Secret into the namespace, and lets the operator read exactly that one.
     pub(crate) async fn give_secret(&self, name: &str, value: &str) {
-        let secret = json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"clientSecret": value},
-        });
-        apply(&Api::<Secret>::namespaced(self.client.clone(), &self.namespace), name, secret).await;
-        self.allow(
-            &format!("read-{name}"),
-            json!({
-                "apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"],
-            }),
-        )
-        .await;
+        give_secret(&self.client, &self.namespace, (name, value)).await.expect("the Secret is there");
     }
 
     /// Takes a Secret away.
@@ -86,7 +101,9 @@ impl Stage {
         let account = json!({
             "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "annotations": annotations},
         });
-        apply(&Api::<ServiceAccount>::namespaced(self.client.clone(), &self.namespace), name, account).await;
+        apply(&Api::<ServiceAccount>::namespaced(self.client.clone(), &self.namespace), name, account)
+            .await
+            .expect("the ServiceAccount is there");
     }
 
     /// Lets the operator read a ServiceAccount and mint tokens for it.
@@ -102,24 +119,14 @@ impl Stage {
     /// A Role for the operator in this namespace: one rule, or a list of them.
     pub(crate) async fn allow(&self, name: &str, rules: Value) {
         let rules = if rules.is_array() { rules } else { json!([rules]) };
-        let group = "rbac.authorization.k8s.io";
-        let role = json!({
-            "apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": {"name": name}, "rules": rules,
-        });
-        apply(&Api::<Role>::namespaced(self.client.clone(), &self.namespace), name, role).await;
-        let binding = json!({
-            "apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": {"name": name},
-            "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
-            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace}],
-        });
-        apply(&Api::<RoleBinding>::namespaced(self.client.clone(), &self.namespace), name, binding).await;
+        allow(&self.client, &self.namespace, (name, rules)).await.expect("the Role is there");
     }
 }
 
-async fn apply<K>(api: &Api<K>, name: &str, object: Value)
+async fn apply<K>(api: &Api<K>, name: &str, object: Value) -> kube::Result<()>
 where
     K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
     let params = PatchParams::apply("platform-team").force();
-    api.patch(name, &params, &Patch::Apply(&object)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+    api.patch(name, &params, &Patch::Apply(&object)).await.map(drop)
 }

@@ -189,7 +189,7 @@ impl Stage {
             ],
             namespace: Some(self.namespace.clone()),
             microsoft: Some(self.announcement.clone()),
-            // Stages look thousands of times as often as an hourly resync does.
+            // Stages look every second.
             microsoft_lines: "  requestsPerMinute: 6000\n".to_owned(),
             log_filter: None,
         }

@@ -24,6 +24,7 @@ fn tenancy() -> Tenancy {
 
 fn claimant(namespace: &str, uid: &str, seconds: i64) -> Claimant {
     Claimant {
+        has_proved: false,
         namespace: namespace.into(),
         name: "contoso".into(),
         uid: uid.into(),
@@ -97,4 +98,21 @@ fn a_deleted_resource_is_succeeded_by_any_other_that_acts(#[case] others: Vec<Cl
 fn whoever_is_not_permitted_is_told_of_nobody() {
     let me = claimant("default", "m", 0);
     assert_eq!(of(&me, &[claimant("platform", "a", -1)]), (Permit::NotAllowed, None));
+}
+
+/// "Permitted when the file maps its namespace, or when its own credentials have proved the tenant": both kinds are rivals,
+/// and who has proved nothing learns of nobody.
+#[rstest]
+#[case::older_proved(Claimant { has_proved: true, ..claimant("elsewhere", "a", -1) }, true, Permit::Duplicate)]
+#[case::younger_proved(Claimant { has_proved: true, ..claimant("elsewhere", "z", 1) }, true, Permit::NotAllowed)]
+#[case::older_mapped(claimant("security", "a", -1), true, Permit::Duplicate)]
+#[case::older_without_right(claimant("elsewhere", "a", -1), true, Permit::NotAllowed)]
+#[case::not_proved(Claimant { has_proved: true, ..claimant("elsewhere", "a", -1) }, false, Permit::NotAllowed)]
+fn two_resources_that_prove_the_same_tenant_are_duplicates(
+    #[case] other: Claimant,
+    #[case] has_proved: bool,
+    #[case] expected: Permit,
+) {
+    let me = Claimant { has_proved, ..claimant("nowhere", "m", 0) };
+    assert_eq!(permit(&tenancy(), id(TENANT), &me, &[other]).0, expected);
 }

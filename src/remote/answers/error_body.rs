@@ -52,10 +52,10 @@ impl ErrorBody {
         self.codes.iter().any(|held| held.trim().eq_ignore_ascii_case(code))
     }
 
-    /// Whether it has any code, as the errors of the APIs themselves do and the pages of proxies do not.
+    /// Whether it has any code: then it is an answer of the API, and not of something before it.
     #[must_use]
-    pub const fn has_codes(&self) -> bool {
-        !self.codes.is_empty()
+    pub fn has_codes(&self) -> bool {
+        self.codes.iter().any(|code| !code.trim().is_empty())
     }
 
     /// Whether a message has these words, without regard to case.
@@ -85,7 +85,7 @@ impl ErrorBody {
     /// Code and message for a person, cleaned and shortened; nothing where there are none. Starts with `; it says `.
     #[must_use]
     pub fn shown(&self) -> String {
-        let first = |texts: &[String]| texts.iter().map(|text| clean(text)).find(|text| !text.is_empty());
+        let first = |texts: &[String]| texts.iter().map(|text| steady(text)).find(|text| !text.is_empty());
         match (first(&self.codes), first(&self.messages)) {
             (Some(code), Some(message)) => format!("; it says {code}: \"{message}\""),
             (Some(code), None) => format!("; it says {code}"),
@@ -114,6 +114,22 @@ impl ErrorBody {
             }
         }
     }
+}
+
+/// A text for a person, without what differs from one answer to the next (ids of requests, times, addresses): what is
+/// written down must not change while the trouble stays the same.
+fn steady(text: &str) -> String {
+    let is_code = |word: &str| word.to_ascii_uppercase().contains("AADSTS");
+    let varies =
+        |word: &str| word.contains("://") || word.bytes().filter(u8::is_ascii_digit).count() >= 6 || is_uuid(word);
+    let words = clean(text);
+    let words = words.split(' ').map(|word| if varies(word) && !is_code(word) { "…" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn is_uuid(word: &str) -> bool {
+    let core = word.trim_matches(|character: char| !character.is_ascii_hexdigit());
+    core.len() == 36 && core.bytes().filter(|byte| *byte == b'-').count() == 4
 }
 
 /// The fields that matter, by their names without regard to case, the nearest ones first.

@@ -60,7 +60,15 @@ const RESOURCE_MANAGER: &[Operation] = &[
 ];
 
 /// The first row that fits decides.
-const ROWS: [Row; 15] = [
+const ROWS: [Row; 16] = [
+    Row {
+        operations: FEATURES,
+        status: Status::Is(403),
+        code: None,
+        words: Words::Has("Missing application roles"),
+        meaning: Meaning::NotPermitted,
+        source: "wazuh/wazuh#31670; wazuh/wazuh-documentation#7300",
+    },
     Row {
         operations: &[Operation::IdentityHealth],
         status: Status::Is(403),

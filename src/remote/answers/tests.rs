@@ -96,7 +96,7 @@ fn a_row_is_about_its_own_calls(#[case] operation: Operation, #[case] status: u1
 fn an_unexplained_refusal_of_a_feature_hangs_on_what_the_application_holds(
     #[case] operation: Operation,
     #[case] permission: Permission,
-    #[values(FORBIDDEN, NOT_PROVISIONED, "", "<html>no</html>")] body: &str,
+    #[values(NOT_PROVISIONED, r#"{"error":{"code":"UnknownError","message":""}}"#)] body: &str,
 ) {
     let answer = reply(403, body);
     let judged = |held| judge(operation, &answer, context(&held));
@@ -106,6 +106,54 @@ fn an_unexplained_refusal_of_a_feature_hangs_on_what_the_application_holds(
     assert_told(operation, &unread);
     let Unread::Ambiguous(sentence) = unread else { panic!() };
     assert!(sentence.contains(permission.name()) && sentence.contains("not turned on"), "{sentence}");
+}
+
+/// A token does not carry what was granted after it was bought: then the list of grants proves nothing.
+#[rstest]
+fn a_refusal_that_names_a_missing_role_is_never_an_absence(
+    #[values(Operation::Incidents, Operation::Alerts, Operation::Hunting)] operation: Operation,
+    #[values("Authorization_RequestDenied", "Forbidden", "")] code: &str,
+) {
+    let body = format!(
+        r#"{{"error":{{"code":"{code}","message":"Missing application roles. API required roles: x, application roles: ."}}}}"#
+    );
+    let answer = reply(403, body);
+    let Verdict::Unread(unread) = judge(operation, &answer, context(&holding_all())) else { panic!("not unread") };
+    assert_ne!(unread, Unread::NotPermitted(operation.permission().unwrap()), "the list says that it is granted");
+    assert!(matches!(&unread, Unread::Ambiguous(told) if told.contains("not in force yet")), "{unread:?}");
+    assert!(matches!(judge(operation, &answer, context(&holding(&[]))), Verdict::Unread(Unread::NotPermitted(_))));
+}
+
+#[rstest]
+fn a_refusal_without_a_word_of_the_api_is_no_absence(
+    #[values(Operation::Incidents, Operation::Alerts, Operation::Hunting)] operation: Operation,
+    #[values("", "<html>no</html>", "no", "[]", "{}")] body: &str,
+) {
+    let Verdict::Unread(Unread::Failed(failure)) = judge(operation, &reply(403, body), context(&holding_all())) else {
+        panic!("{body}")
+    };
+    assert_eq!(failure.class, ErrorClass::Protocol);
+}
+
+#[test]
+fn a_refusal_is_open_for_a_moment_where_the_own_roles_could_not_be_read() {
+    let unread = Reading::unknown(Why::ReadFailed);
+    let judged = judge(Operation::Hunting, &reply(403, NOT_PROVISIONED), context(&unread));
+    let Verdict::Unread(Unread::Failed(failure)) = judged else { panic!("{judged:?}") };
+    assert_eq!((failure.class, failure.reason), (ErrorClass::Transient, Reason::ProviderUnavailable));
+}
+
+#[rstest]
+#[case::activity(
+    "Activity ID: 0e1f7c52-aaaa-bbbb-cccc-000000000001 - Url: https://fef.example/x - no",
+    "Activity ID: … - Url: … - no"
+)]
+#[case::time("failed at 2026-01-10T12:00:00.123Z.", "failed at …")]
+#[case::short("status 403 in 2026", "status 403 in 2026")]
+#[case::entra("AADSTS7000215: wrong", "AADSTS7000215: wrong")]
+fn what_differs_from_answer_to_answer_is_not_shown(#[case] said: &str, #[case] shown: &str) {
+    let body = serde_json::json!({"error": {"code": "Bad", "message": said}}).to_string();
+    assert_eq!(error_body(body.as_bytes()).shown(), format!("; it says Bad: \"{shown}\""));
 }
 
 #[test]

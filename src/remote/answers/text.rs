@@ -70,6 +70,24 @@ impl Told<'_> {
         ))
     }
 
+    /// A refusal without a word of the API: something before it may have answered.
+    pub(super) fn wordless(&self) -> Unread {
+        self.failed(
+            ErrorClass::Protocol,
+            Reason::ProviderUnavailable,
+            "The refusal does not say why, so nothing follows from it. The operator tries again by itself; if it stays, look at what stands between the operator and Microsoft.",
+        )
+    }
+
+    /// A refusal that could be understood if the application's permissions could have been read.
+    pub(super) fn roles_unread(&self) -> Unread {
+        self.failed(
+            ErrorClass::Transient,
+            Reason::ProviderUnavailable,
+            "Whether the application holds the permission could not be read just now. The operator tries again by itself.",
+        )
+    }
+
     /// A refusal that can mean two things.
     pub(super) fn open(&self) -> Unread {
         let absent = match self.operation {

@@ -1,5 +1,7 @@
 //! Accounts of several tenants on one clock that the tests move.
 
+use std::num::NonZeroU32;
+
 use rstest::rstest;
 
 use super::*;
@@ -18,7 +20,7 @@ fn seconds(wait: i64) -> SignedDuration {
 
 fn taken(budget: &Budget, payer: &Payer, now: Timestamp) -> u32 {
     let mut count = 0;
-    while budget.take(payer, Api::Graph, now).is_ok() {
+    while budget.take(payer, (Api::Graph, NonZeroU32::MIN), now).is_ok() {
         count += 1;
         assert!(count < 1000, "no limit");
     }
@@ -29,12 +31,12 @@ fn taken(budget: &Budget, payer: &Payer, now: Timestamp) -> u32 {
 fn thirty_at_once_and_one_every_two_seconds() {
     let (budget, one) = (Budget::default(), payer(1));
     assert_eq!(taken(&budget, &one, at(0)), 30);
-    let held = budget.take(&one, Api::Graph, at(0)).unwrap_err();
+    let held = budget.take(&one, (Api::Graph, NonZeroU32::MIN), at(0)).unwrap_err();
     assert_eq!(held, HeldBack { until: at(2), is_asked_for: false });
     assert_eq!(taken(&budget, &one, at(2)), 1);
     assert_eq!(taken(&budget, &one, at(22)), 10);
     assert_eq!(taken(&budget, &one, at(1000)), 30, "no more than the burst comes back");
-    assert!(budget.take(&one, Api::Graph, at(5)).is_err(), "a clock that goes back brings nothing");
+    assert!(budget.take(&one, (Api::Graph, NonZeroU32::MIN), at(5)).is_err(), "a clock that goes back brings nothing");
 }
 
 #[test]
@@ -53,9 +55,9 @@ fn a_429_holds_one_api_as_long_as_it_says() {
     let (budget, one) = (Budget::default(), payer(1));
     assert_eq!(budget.refused(&one, Api::Graph, Some(seconds(120)), at(0)), at(120));
     let held = HeldBack { until: at(120), is_asked_for: true };
-    assert_eq!(budget.take(&one, Api::Graph, at(119)), Err(held));
-    assert_eq!(budget.take(&one, Api::Arm, at(0)), Ok(()));
-    assert_eq!(budget.take(&one, Api::Graph, at(120)), Ok(()));
+    assert_eq!(budget.take(&one, (Api::Graph, NonZeroU32::MIN), at(119)), Err(held));
+    assert_eq!(budget.take(&one, (Api::Arm, NonZeroU32::MIN), at(0)), Ok(()));
+    assert_eq!(budget.take(&one, (Api::Graph, NonZeroU32::MIN), at(120)), Ok(()));
 }
 
 #[rstest]
@@ -87,7 +89,10 @@ fn answers_to_requests_of_one_moment_count_once() {
         assert_eq!(budget.refused(&one, Api::Graph, None, at(0)), at(5));
     }
     budget.answered(&one, Api::Graph, None, at(1));
-    assert!(budget.take(&one, Api::Graph, at(1)).is_err(), "an answer that was under way frees nothing");
+    assert!(
+        budget.take(&one, (Api::Graph, NonZeroU32::MIN), at(1)).is_err(),
+        "an answer that was under way frees nothing"
+    );
     assert_eq!(budget.refused(&one, Api::Graph, Some(seconds(60)), at(1)), at(61), "the longer wait holds");
     assert_eq!(budget.refused(&one, Api::Graph, Some(seconds(2)), at(1)), at(61), "the longer wait holds");
     assert_eq!(budget.refused(&one, Api::Graph, None, at(61)).duration_since(at(61)), SignedDuration::from_secs(10));
@@ -99,9 +104,9 @@ fn the_smallest_share_is_told() {
     let graph = |now| budget.left(now).remove(&Api::Graph).unwrap();
     assert_eq!(graph(at(0)), Left { share: 1.0, held_back: 0 });
     for _ in 0..15 {
-        budget.take(&payer(1), Api::Graph, at(0)).unwrap();
+        budget.take(&payer(1), (Api::Graph, NonZeroU32::MIN), at(0)).unwrap();
     }
-    budget.take(&payer(2), Api::Graph, at(0)).unwrap();
+    budget.take(&payer(2), (Api::Graph, NonZeroU32::MIN), at(0)).unwrap();
     assert!((graph(at(0)).share - 0.5).abs() < 1e-9);
     assert!((graph(at(6)).share - 0.6).abs() < 1e-9, "three came back");
     budget.answered(&payer(2), Api::Graph, Some(0.9), at(60));
@@ -120,22 +125,11 @@ fn the_smallest_share_is_told() {
 fn idle_accounts_are_forgotten_and_there_is_a_most() {
     let budget = Budget::default();
     for number in 0..20_005 {
-        budget.take(&payer(number), Api::Graph, at(i64::from(number / 10))).unwrap();
+        budget.take(&payer(number), (Api::Graph, NonZeroU32::MIN), at(i64::from(number / 10))).unwrap();
     }
     let count = || budget.locked().of.len();
     assert!(count() <= MOST_ACCOUNTS);
     assert!(!budget.locked().of.contains_key(&payer(0)) && budget.locked().of.contains_key(&payer(20_004)));
-    budget.take(&payer(1), Api::Graph, at(40_000)).unwrap();
+    budget.take(&payer(1), (Api::Graph, NonZeroU32::MIN), at(40_000)).unwrap();
     assert_eq!(count(), 1);
-}
-
-#[test]
-fn the_administrator_may_allow_more_or_less() {
-    let (budget, one) = (Budget::new(NonZeroU32::new(60).unwrap()), payer(1));
-    for _ in 0..60 {
-        assert_eq!(budget.take(&one, Api::Graph, at(0)), Ok(()));
-    }
-    let held = budget.take(&one, Api::Graph, at(0)).unwrap_err();
-    assert_eq!((held.until, held.is_asked_for), (at(1), false), "one comes back each second");
-    assert_eq!(budget.take(&one, Api::Graph, at(1)), Ok(()));
 }

@@ -94,7 +94,7 @@ async fn a_429_says_until_when() {
 }
 
 #[tokio::test]
-async fn what_is_known_is_kept_for_a_day_and_a_failure_is_not() {
+async fn what_is_known_is_kept_for_a_day_and_a_failure_for_seconds() {
     let server = StandIn::answering(|_| configuration(json!({ "tenant_region_scope": "EU" })));
     let (clouds, now) = (Clouds::default(), now());
     let later = |hours| now.checked_add(SignedDuration::from_hours(hours)).unwrap();
@@ -110,9 +110,26 @@ async fn what_is_known_is_kept_for_a_day_and_a_failure_is_not() {
 
     let down = StandIn::answering(|_| Canned::text(503, ""));
     let clouds = Clouds::default();
+    let soon = |seconds| now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
     check(&down, &clouds, Cloud::Public, now).await;
-    check(&down, &clouds, Cloud::Public, now).await;
+    check(&down, &clouds, Cloud::Public, soon(4)).await;
+    assert_eq!(down.seen().len(), 1, "many resources of one tenant are no storm");
+    check(&down, &clouds, Cloud::Public, soon(5)).await;
     assert_eq!(down.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_is_asked_again_after_ten_minutes_or_when_somebody_says_so() {
+    let gone = StandIn::answering(|_| Canned::aadsts(400, "invalid_tenant", 90_002));
+    let (clouds, now) = (Clouds::default(), now());
+    let later = |minutes| now.checked_add(SignedDuration::from_mins(minutes)).unwrap();
+    for (minutes, requests) in [(0, 1), (9, 1), (10, 2), (11, 2)] {
+        assert!(matches!(check(&gone, &clouds, Cloud::Public, later(minutes)).await, CloudCheck::Refused(_)));
+        assert_eq!(gone.seen().len(), requests, "after {minutes} minutes");
+    }
+    clouds.renew(&gone.hosts(), (tenant(), Cloud::Public));
+    check(&gone, &clouds, Cloud::Public, later(11)).await;
+    assert_eq!(gone.seen().len(), 3);
 }
 
 #[test]
@@ -122,7 +139,7 @@ fn there_is_a_most() {
     for number in 0..=MOST_ENTRIES {
         let tenant = format!("8d3f2f3e-5a53-4c8e-9c3e-{number:012x}").parse().unwrap();
         let since = now.checked_add(SignedDuration::from_secs(i64::try_from(number).unwrap())).unwrap();
-        clouds.remember((String::new(), tenant), Cloud::Public, since);
+        clouds.remember((String::new(), tenant), Learnt { check: CloudCheck::Known(Cloud::Public), until: since });
     }
     assert_eq!(clouds.locked().len(), MOST_ENTRIES);
     let first = "8d3f2f3e-5a53-4c8e-9c3e-000000000000".parse().unwrap();

@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_absent_only_where_the_permission_is_held() {
-        let refused = reply(403, "");
+        let refused = reply(403, r#"{"error":{"code":"Forbidden","message":"Account is not provisioned."}}"#);
         assert_eq!(read(Operation::Incidents, &refused, context(&holding_all())), Ok(Answer::Refuses));
         assert_eq!(
             read(Operation::Incidents, &refused, context(&holding(&[]))),
@@ -79,8 +79,13 @@ mod tests {
         );
         assert_eq!(
             read(Operation::Alerts, &refused, context(&holding(&["45cc0394-e837-488b-a098-1918f48d186c"]))),
-            Err(Unread::NotPermitted(Permission::SecurityAlerts)),
-            "another permission is held"
+            Ok(Answer::Refuses),
+            "incidents include alerts"
+        );
+        assert_eq!(
+            read(Operation::Incidents, &refused, context(&holding(&["472e4a4d-bb4a-4026-98d1-0b0d74cb74a5"]))),
+            Err(Unread::NotPermitted(Permission::SecurityIncidents)),
+            "alerts do not include incidents"
         );
         let open = blindly(|context| read(Operation::Incidents, &refused, context));
         assert!(matches!(open, Err(Unread::Ambiguous(_))), "{open:?}");

@@ -89,7 +89,8 @@ mod tests {
             Err(Unread::NotPermitted(Permission::IntuneConnector))
         );
         for held in [holding_all(), unknown()] {
-            let refused = sentence(read(&reply(403, ""), context(&held)));
+            let answer = reply(403, r#"{"error":{"code":"Forbidden","message":""}}"#);
+            let refused = sentence(read(&answer, context(&held)));
             assert!(refused.contains("DeviceManagementServiceConfig.Read.All"), "{refused}");
             assert!(refused.contains("no licence of Intune"), "{refused}");
         }

@@ -1,11 +1,13 @@
 //! The part of a look that asks Azure Resource Manager: where Defender for Endpoint keeps its data, and the links that are
 //! settings of Azure. What does not fit into this look waits for its turn.
 
+mod glance;
+
 use std::collections::BTreeMap;
 
 use super::round::{Round, optional, read_one};
 use super::turns::Turns;
-use crate::plan::inquiry::{Awaited, Inquiry};
+use crate::plan::inquiry::Inquiry;
 use crate::plan::microsoft::{LinkAnswer, Listed, Microsoft, ObservedLink, Requirements};
 use crate::plan::reading::{Reading, Why};
 use crate::remote::arm::sentinel::{self, Connector};
@@ -46,12 +48,28 @@ impl Target {
         }
     }
 
-    /// The most requests that reading it takes, the tenant of its subscription apart.
-    const fn cost(&self) -> u32 {
+    /// The requests that reading it takes, the tenant of its subscription apart; what Microsoft Sentinel would accept is
+    /// asked only where something is to be changed.
+    const fn cost(&self, is_pending: bool) -> u32 {
         match self {
-            Self::Subscription(_) => 1,
-            Self::Workspace(_) => 2,
+            Self::Workspace(_) if is_pending => 2,
+            Self::Subscription(_) | Self::Workspace(_) => 1,
         }
+    }
+}
+
+/// Requests for the place of the data: the tenant of the subscription, its settings, the onboarding package.
+const PLACE: u32 = 3;
+/// With those for the costliest target, which finds the tenant of the former known on the second look.
+const ALL: u32 = 5;
+
+/// How many requests the rest of a look must leave for Azure Resource Manager, so that everything gets its turn.
+pub(super) fn needed(inquiry: &Inquiry) -> u32 {
+    let has_target = inquiry.links.values().any(|wish| wish.target.is_some());
+    match (has_target, inquiry.observation.is_some()) {
+        (true, _) => ALL,
+        (false, true) => PLACE,
+        (false, false) => 0,
     }
 }
 
@@ -69,13 +87,13 @@ impl Azure<'_, '_> {
             return self.no_access(&unread, &targets, seen);
         }
         let mut settings = BTreeMap::new();
-        if let Some(subscription) = observation {
+        if let Some(subscription) = observation.filter(|_| self.round.left() >= PLACE) {
             self.observe(subscription, &mut settings, seen).await;
         }
         for (target, names) in self.in_turn(targets) {
             let owner = self.turns.owner(self.inquiry.tenant, target.subscription(), self.round.now());
             let is_read = matches!(&target, Target::Subscription(id) if settings.contains_key(id));
-            let cost = if is_read { 0 } else { target.cost() } + u32::from(owner.is_none());
+            let cost = if is_read { 0 } else { target.cost(self.is_pending(&names)) } + u32::from(owner.is_none());
             if cost > self.round.left() {
                 continue;
             }
@@ -89,45 +107,8 @@ impl Azure<'_, '_> {
         }
     }
 
-    /// Reads again what is awaited, as far as it fits.
-    pub(super) async fn glance(mut self, awaited: &Awaited, known: &Microsoft, seen: &mut Microsoft) {
-        let observation = self.inquiry.observation.as_deref().and_then(|id| id.parse::<SubscriptionId>().ok());
-        let observation = observation.filter(|_| awaited.location);
-        let mut targets = self.targets();
-        for names in targets.values_mut() {
-            names.retain(|name| awaited.links.contains(name));
-        }
-        targets.retain(|_, names| !names.is_empty());
-        let is_nothing = observation.is_none() && targets.is_empty();
-        if is_nothing || self.round.left() == 0 || self.round.sign_in_to_arm().await.is_err() {
-            return;
-        }
-        if let Some(subscription) = observation {
-            // Where the setting was on there is a package; where it was off there was none.
-            if known.security_center.is_true() {
-                seen.endpoint_location = optional(self.location(subscription).await);
-            } else {
-                let listed = self.settings(subscription).await;
-                seen.security_center = optional(listed.and_then(|list| settings::is_enabled(&list, Setting::Endpoint)));
-            }
-        }
-        for (target, names) in self.in_turn(targets) {
-            if self.round.left() == 0 {
-                return;
-            }
-            self.turns.read(self.inquiry.tenant, &target.name(), self.round.now());
-            let owner = Reading::unknown(Why::NotAsked);
-            match target {
-                Target::Subscription(subscription) => {
-                    let listed = self.settings(subscription).await;
-                    self.set_settings(&names, (&listed, &owner), seen);
-                }
-                Target::Workspace(workspace) => {
-                    let answer = self.connector(&workspace).await;
-                    put(&names, &answer, (&owner, &Reading::unknown(Why::NotAsked)), seen);
-                }
-            }
-        }
+    fn is_ours(&self, owner: &Reading<TenantId>) -> bool {
+        owner.value().is_some_and(|owner| *owner == self.inquiry.tenant)
     }
 
     /// The declared links that are settings of Azure, by what is read for them. One whose target is not of the documented
@@ -151,13 +132,18 @@ impl Azure<'_, '_> {
     }
 
     fn in_turn(&self, targets: BTreeMap<Target, Vec<String>>) -> Vec<(Target, Vec<String>)> {
+        let tenant = self.inquiry.tenant;
         let mut targets: Vec<_> = targets.into_iter().collect();
-        let is_settled = |names: &[String]| !names.iter().any(|name| self.inquiry.pending.contains(name));
-        let key = |target: &Target, names: &[String]| {
-            (is_settled(names), self.turns.last(self.inquiry.tenant, &target.name()))
-        };
-        targets.sort_by_cached_key(|(target, names)| key(target, names));
+        targets.sort_by_cached_key(|(target, names)| {
+            let name = target.name();
+            let may_wait = !self.is_pending(names) && !self.turns.is_overdue(tenant, &name);
+            (may_wait, self.turns.last(tenant, &name))
+        });
         targets
+    }
+
+    fn is_pending(&self, names: &[String]) -> bool {
+        names.iter().any(|name| self.inquiry.pending.contains(name))
     }
 
     /// Without a token for Azure Resource Manager nothing of it is known.
@@ -182,7 +168,7 @@ impl Azure<'_, '_> {
     ) {
         let owner = self.owner(subscription).await;
         seen.observation_owner = self.round.reading(owner);
-        if seen.observation_owner.value().is_none_or(|owner| *owner != self.inquiry.tenant) {
+        if !self.is_ours(&seen.observation_owner) {
             // What is read there would say nothing of this tenant.
             let why = seen.observation_owner.why().unwrap_or(Why::NotAsked);
             seen.endpoint_location = Reading::unknown(why);
@@ -213,6 +199,9 @@ impl Azure<'_, '_> {
     ) {
         let owner = self.owner(subscription).await;
         let owner = self.round.reading(owner);
+        if !self.is_ours(&owner) {
+            return put_unread(names, &owner, seen);
+        }
         let listed = match settings.remove(&subscription) {
             Some(listed) => listed,
             None => self.settings(subscription).await,
@@ -239,10 +228,12 @@ impl Azure<'_, '_> {
     async fn workspace(&mut self, workspace: &Workspace, names: &[String], seen: &mut Microsoft) {
         let owner = self.owner(workspace.subscription()).await;
         let owner = self.round.reading(owner);
+        if !self.is_ours(&owner) {
+            return put_unread(names, &owner, seen);
+        }
         let answer = self.connector(workspace).await;
-        let is_pending = names.iter().any(|name| self.inquiry.pending.contains(name));
         let requirements =
-            if is_pending { self.requirements(workspace).await } else { Reading::unknown(Why::NotAsked) };
+            if self.is_pending(names) { self.requirements(workspace).await } else { Reading::unknown(Why::NotAsked) };
         put(names, &answer, (&owner, &requirements), seen);
     }
 
@@ -297,6 +288,12 @@ fn shown(listed: Listed<Option<Connector>>) -> Result<LinkAnswer, Unread> {
             "the list of data connectors is not complete: the connector may be on a page that was not read".to_owned(),
         )),
     }
+}
+
+/// What is in a subscription that is not known to be the tenant's own says nothing of it, and is not read.
+fn put_unread(names: &[String], owner: &Reading<TenantId>, seen: &mut Microsoft) {
+    let answer = Reading::unknown(owner.why().unwrap_or(Why::NotAsked));
+    put(names, &answer, (owner, &Reading::unknown(Why::NotAsked)), seen);
 }
 
 fn put(

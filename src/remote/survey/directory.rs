@@ -8,8 +8,7 @@ use crate::plan::microsoft::{Listed, Microsoft, ObservedLink};
 use crate::plan::reading::{Reading, Why};
 use crate::remote::answers::Context;
 use crate::remote::call::{Call, Operation, Reply, Unread};
-use crate::remote::graph::{features, hunting, intune, licences, organization, own_roles, roles};
-use crate::remote::held::Held;
+use crate::remote::graph::{batch, features, hunting, intune, licences, organization, own_roles, roles};
 use crate::tenant::{IntegrationType, Role};
 
 /// Questions that are sent together, each with its answer once it is there.
@@ -29,7 +28,7 @@ impl Sheet {
         self.calls.len() - 1
     }
 
-    async fn send(&mut self, round: &Round<'_>) {
+    async fn send(&mut self, round: &mut Round<'_>) {
         self.answers = round.ask_all(&self.calls).await.into_iter().map(Some).collect();
     }
 
@@ -107,14 +106,20 @@ fn doubt<T>(seen: &mut Microsoft, read: &Result<T, Unread>) {
     }
 }
 
-/// Asks for everything but hunting.
+/// Whether the credentials reach another tenant than the declared one: what lives there is none of our business.
+pub(super) fn is_elsewhere(seen: &Microsoft, inquiry: &Inquiry) -> bool {
+    seen.organization.value().is_some_and(|organization| organization.id != inquiry.tenant)
+}
+
+/// Asks for everything but hunting; of another tenant than the declared one nothing but its name is kept.
 pub(super) async fn read(round: &mut Round<'_>, inquiry: &Inquiry, client_id: &str, seen: &mut Microsoft) {
     let mut sheet = Sheet::new();
     let organization = sheet.add(organization::call());
     let own = sheet.add(own_roles::call(client_id));
+    // Where there is no batch, the first of these are all that is asked.
     let skus = sheet.add(licences::skus());
-    let subscriptions = sheet.add(licences::subscriptions());
     let features = Features::add(&mut sheet);
+    let subscriptions = sheet.add(licences::subscriptions());
     let intune = intune_links(inquiry).next().is_some().then(|| sheet.add(intune::call()));
     let holders: Vec<(Role, usize, usize)> = inquiry
         .roles
@@ -123,10 +128,13 @@ pub(super) async fn read(round: &mut Round<'_>, inquiry: &Inquiry, client_id: &s
         .collect();
     sheet.send(round).await;
 
-    read_own_roles(&mut sheet, own, round).await;
-    seen.permissions = round.permissions();
     let read = sheet.read(organization, round.context(), organization::read);
     seen.organization = round.reading(read);
+    if is_elsewhere(seen, inquiry) {
+        return;
+    }
+    read_own_roles(&mut sheet, own, round).await;
+    seen.permissions = round.permissions();
     features.read(&mut sheet, round, seen);
     if let Some(place) = intune {
         read_intune(&mut sheet, place, round, (inquiry, seen));
@@ -138,8 +146,8 @@ pub(super) async fn read(round: &mut Round<'_>, inquiry: &Inquiry, client_id: &s
 }
 
 async fn read_own_roles(sheet: &mut Sheet, place: usize, round: &mut Round<'_>) {
-    let ids = sheet.list(place, round, own_roles::read).await;
-    round.set_held(optional(ids.map(|ids| Held::of(&ids))));
+    let grants = sheet.list(place, round, own_roles::read).await;
+    round.judge_by(grants).await;
 }
 
 /// The declared connections to Intune, by name.
@@ -162,7 +170,7 @@ fn read_intune(sheet: &mut Sheet, place: usize, round: &mut Round<'_>, (inquiry,
 }
 
 /// Who holds the roles, the persons in groups counted.
-async fn read_roles(sheet: &mut Sheet, places: &[(Role, usize, usize)], round: &Round<'_>, seen: &mut Microsoft) {
+async fn read_roles(sheet: &mut Sheet, places: &[(Role, usize, usize)], round: &mut Round<'_>, seen: &mut Microsoft) {
     let mut lists = Vec::with_capacity(places.len());
     for (role, assigned, eligible) in places {
         let assigned = sheet.list(*assigned, round, roles::read_assigned).await;
@@ -171,8 +179,9 @@ async fn read_roles(sheet: &mut Sheet, places: &[(Role, usize, usize)], round: &
     }
     let assignments = lists.iter().flat_map(|(_, assigned, eligible)| [assigned, eligible]).flatten();
     let groups = roles::groups(assignments.flat_map(|list| &list.items));
-    let calls: Vec<Call> = groups.iter().map(|group| roles::members(group)).collect();
-    let counts = if round.left() == 0 { Vec::new() } else { round.ask_all(&calls).await };
+    let most = usize::try_from(round.spare()).unwrap_or(usize::MAX).saturating_mul(batch::LIMIT);
+    let calls: Vec<Call> = groups.iter().take(most).map(|group| roles::members(group)).collect();
+    let counts = round.ask_all(&calls).await;
     let members: BTreeMap<String, Reading<u32>> = groups
         .into_iter()
         .zip(counts)
@@ -215,6 +224,7 @@ pub(super) async fn glance(
     });
     sheet.send(round).await;
     read_own_roles(&mut sheet, own, round).await;
+    seen.permissions = round.permissions();
     if let Some(place) = intune {
         read_intune(&mut sheet, place, round, (inquiry, seen));
     }

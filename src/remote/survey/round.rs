@@ -12,13 +12,15 @@ use crate::remote::answers::Context;
 use crate::remote::auth::SignInError;
 use crate::remote::call::{Api, Call, Operation, Reply, Unread};
 use crate::remote::graph::batch;
-use crate::remote::held::Held;
+use crate::remote::held::{Grant, Held};
 use crate::remote::session::Session;
 use crate::remote::shape::Page;
 use crate::tenant::Permission;
 
 /// The most pages of one list.
 const MOST_PAGES: usize = 5;
+/// Requests that are kept for hunting where there is no batch: one query without a table, and two with.
+const HUNTED_SINGLY: u32 = 3;
 
 /// An answer, or why there is none.
 pub(super) type Answered = Result<Reply, Failure>;
@@ -28,15 +30,27 @@ pub(super) struct Round<'a> {
     session: &'a Session<'a>,
     now: Timestamp,
     most: u32,
+    ahead: Ahead,
+    has_no_batch: bool,
     held: Reading<Held>,
     failure: Option<Failure>,
+}
+
+/// What is still to be asked in this look: further pages and the like must leave requests for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ahead {
+    /// Hunting, which is one batch.
+    pub hunting: bool,
+    /// Requests to Azure Resource Manager.
+    pub azure: u32,
 }
 
 impl<'a> Round<'a> {
     /// At most `most` requests.
     pub(super) const fn new(session: &'a Session<'a>, now: Timestamp, most: u32) -> Self {
         let held = Reading::unknown(crate::plan::reading::Why::NotAsked);
-        Self { session, now, most, held, failure: None }
+        let ahead = Ahead { hunting: false, azure: 0 };
+        Self { session, now, most, ahead, has_no_batch: false, held, failure: None }
     }
 
     /// The first trouble with something that matters.
@@ -54,9 +68,15 @@ impl<'a> Round<'a> {
         self.now
     }
 
-    /// What the application may do: it tells a missing permission from a feature that is not there.
-    pub(super) fn set_held(&mut self, held: Reading<Held>) {
-        self.held = held;
+    /// What the application may do: it tells a missing permission from a feature that is not there. Where something was
+    /// granted after the token was bought, the next look has another token.
+    pub(super) async fn judge_by(&mut self, grants: Result<Listed<Grant>, Unread>) {
+        let bought = self.session.bought(Api::Graph).await.map_err(SignInError::into_failure).map_err(Unread::Failed);
+        let held = grants.and_then(|grants| Ok(Held::of(&grants, bought?)));
+        if held.as_ref().is_ok_and(Held::has_news) {
+            self.session.renew(Api::Graph).await;
+        }
+        self.held = optional(held);
     }
 
     /// The permissions that are known to be granted or not.
@@ -69,19 +89,38 @@ impl<'a> Round<'a> {
         self.most.saturating_sub(self.session.requests())
     }
 
+    /// How many of them are not kept for what comes later. Where every question is a request of its own, those whether
+    /// the service is on go first, and Azure Resource Manager has to wait.
+    pub(super) fn spare(&self) -> u32 {
+        let kept = match (self.has_no_batch, self.ahead.hunting) {
+            (false, is_ahead) => u32::from(is_ahead) + self.ahead.azure,
+            (true, true) => HUNTED_SINGLY,
+            (true, false) => 0,
+        };
+        self.left().saturating_sub(kept)
+    }
+
+    /// Says what is still to be asked.
+    pub(super) const fn set_ahead(&mut self, ahead: Ahead) {
+        self.ahead = ahead;
+    }
+
     /// Signs in to Azure Resource Manager.
     pub(super) async fn sign_in_to_arm(&self) -> Result<(), Unread> {
         self.session.sign_in(Api::Arm).await.map_err(SignInError::into_failure).map_err(Unread::Failed)
     }
 
-    /// Sends one call.
+    /// Sends one call, unless the requests of this look are used up.
     pub(super) async fn ask(&self, call: &Call) -> Answered {
+        if self.left() == 0 {
+            return Err(over_budget());
+        }
         self.session.ask(call).await
     }
 
     /// Sends calls of Microsoft Graph in as few requests as possible; their answers come in the order of the calls. Where
     /// there is no batch, as far as the requests of this look go.
-    pub(super) async fn ask_all(&self, calls: &[Call]) -> Vec<Answered> {
+    pub(super) async fn ask_all(&mut self, calls: &[Call]) -> Vec<Answered> {
         let mut answers = Vec::with_capacity(calls.len());
         for calls in calls.chunks(batch::LIMIT) {
             answers.extend(self.ask_batch(calls).await);
@@ -89,16 +128,16 @@ impl<'a> Round<'a> {
         answers
     }
 
-    async fn ask_batch(&self, calls: &[Call]) -> Vec<Answered> {
-        if let [call] = calls {
-            return vec![self.ask(call).await];
+    async fn ask_batch(&mut self, calls: &[Call]) -> Vec<Answered> {
+        if self.has_no_batch || calls.len() == 1 {
+            return self.ask_singly(calls).await;
         }
         let failed = |failure: &Failure| calls.iter().map(|_| Err(failure.clone())).collect();
-        if self.left() == 0 {
-            return failed(&over_budget());
-        }
         let reply = match self.ask(&batch::call(calls)).await {
-            Ok(reply) if matches!(reply.status, 404 | 405 | 501) => return self.ask_singly(calls).await,
+            Ok(reply) if matches!(reply.status, 404 | 405 | 501) => {
+                self.has_no_batch = true;
+                return self.ask_singly(calls).await;
+            }
             Ok(reply) => reply,
             Err(failure) => return failed(&failure),
         };
@@ -116,7 +155,7 @@ impl<'a> Round<'a> {
     async fn ask_singly(&self, calls: &[Call]) -> Vec<Answered> {
         let mut answers = Vec::with_capacity(calls.len());
         for call in calls {
-            answers.push(if self.left() == 0 { Err(over_budget()) } else { self.ask(call).await });
+            answers.push(if self.spare() == 0 { Err(over_budget()) } else { self.ask(call).await });
         }
         answers
     }
@@ -133,7 +172,7 @@ impl<'a> Round<'a> {
         loop {
             let next = page.next.clone();
             pages.push(page);
-            let Some(link) = next.filter(|_| pages.len() < MOST_PAGES && self.left() > 0) else { break };
+            let Some(link) = next.filter(|_| pages.len() < MOST_PAGES && self.spare() > 0) else { break };
             let Ok(call) = self.session.following(call, &link) else { break };
             match self.ask(&call).await.ok().and_then(|reply| read(&reply, self.context()).ok()) {
                 Some(following) => page = following,

@@ -11,6 +11,9 @@ use crate::tenant::TenantId;
 
 /// How long the tenant of a subscription is taken for known. Before anything is written it is read again.
 const OWNER_STANDS: SignedDuration = SignedDuration::from_hours(24);
+/// For how many looks targets whose links are as declared stand behind those whose are not: a link that stays undone must
+/// not keep the others from being looked at.
+const PATIENCE: u32 = 4;
 /// Tenants that are remembered at most.
 const MOST_TENANTS: usize = 20_000;
 
@@ -21,6 +24,8 @@ pub struct Turns(Mutex<HashMap<TenantId, Books>>);
 #[derive(Debug, Default)]
 struct Books {
     read_at: BTreeMap<String, Timestamp>,
+    /// How many looks have left out a target since it was read.
+    waited: BTreeMap<String, u32>,
     owners: BTreeMap<SubscriptionId, (TenantId, Timestamp)>,
 }
 
@@ -32,7 +37,19 @@ impl Turns {
 
     /// A target is read.
     pub(super) fn read(&self, tenant: TenantId, target: &str, now: Timestamp) {
-        self.change(tenant, |books| books.read_at.insert(target.to_owned(), now));
+        self.change(tenant, |books| {
+            books.waited.remove(target);
+            books.read_at.insert(target.to_owned(), now);
+        });
+    }
+
+    /// A look begins: whether so many have left out this target that it stands behind nothing any more.
+    pub(super) fn is_overdue(&self, tenant: TenantId, target: &str) -> bool {
+        self.change(tenant, |books| {
+            let waited = books.waited.entry(target.to_owned()).or_default();
+            *waited = waited.saturating_add(1);
+            *waited > PATIENCE
+        })
     }
 
     /// The tenant of a subscription, where it is known from not long ago.
@@ -44,15 +61,17 @@ impl Turns {
 
     /// The tenant of a subscription was read.
     pub(super) fn set_owner(&self, tenant: TenantId, subscription: SubscriptionId, owner: TenantId, now: Timestamp) {
-        self.change(tenant, |books| books.owners.insert(subscription, (owner, now)));
+        self.change(tenant, |books| {
+            books.owners.insert(subscription, (owner, now));
+        });
     }
 
-    fn change<T>(&self, tenant: TenantId, change: impl FnOnce(&mut Books) -> T) {
+    fn change<T>(&self, tenant: TenantId, change: impl FnOnce(&mut Books) -> T) -> T {
         let mut books = self.lock();
         if books.len() >= MOST_TENANTS && !books.contains_key(&tenant) {
             books.clear();
         }
-        change(books.entry(tenant).or_default());
+        change(books.entry(tenant).or_default())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, Books>> {

@@ -254,3 +254,19 @@ async fn faults_and_holds_find_their_endpoint() {
         .unwrap();
     assert_eq!(rig.ask_token(TENANT, &[]).await.body["error"], "server_error");
 }
+
+#[tokio::test]
+async fn every_endpoint_has_a_name_on_the_control_port() {
+    let rig = Rig::start().await;
+    let names = "catalog provision update deprovision lastOperation fetch token openIdConfiguration organization \
+                 subscribedSkus directorySubscriptions ownRoles roleAssignments eligibleAssignments groupMembers incidents \
+                 alerts hunting identityHealth intuneConnector batch subscription securitySettings mdeOnboarding connectors \
+                 connectorRequirements";
+    for name in names.split_whitespace() {
+        let order = json!({ "kind": "loseAnswer" });
+        rig.control.fault(json!({ "endpoint": name }), Some(1), order).await.unwrap();
+    }
+    for api in ["broker", "entra", "graph", "arm"] {
+        rig.control.fault(json!({ "api": api }), Some(1), json!({ "kind": "loseAnswer" })).await.unwrap();
+    }
+}

@@ -32,7 +32,7 @@ fn linux(data_center: &str, vortex: &str) -> String {
     format!("#!/usr/bin/python3\ndata = {{\"onboardingInfo\":\"{}\"}}\n", quoted(1, data_center, vortex))
 }
 
-fn answer(windows: Option<String>, linux: Option<String>) -> Reply {
+fn answer(windows: Option<&str>, linux: Option<&str>) -> Reply {
     ok(&json!({
         "id": "x", "type": "Microsoft.Security/mdeOnboardings", "name": "default",
         "properties": { "onboardingPackageWindows": windows, "onboardingPackageLinux": linux }
@@ -40,7 +40,7 @@ fn answer(windows: Option<String>, linux: Option<String>) -> Reply {
 }
 
 fn read_text(text: &str) -> Result<EndpointLocation, Unread> {
-    blindly(|context| read(&answer(Some(PLAIN.encode(text)), None), context))
+    blindly(|context| read(&answer(Some(&PLAIN.encode(text)), None), context))
 }
 
 fn place(data_center: Option<&str>, geography: Option<&str>) -> EndpointLocation {
@@ -76,13 +76,13 @@ fn both_packages_are_read_in_every_base64() {
     let zeros: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let bare = plain.trim_end_matches('=').to_owned();
     for package in [plain.clone(), broken, bare, URL_SAFE_NO_PAD.encode(&text), PLAIN.encode(zeros)] {
-        assert_eq!(blindly(|context| read(&answer(Some(package), None), context)), expected);
+        assert_eq!(blindly(|context| read(&answer(Some(&package), None), context)), expected);
     }
     let script = PLAIN.encode(linux("EastUs2", "US"));
-    assert_eq!(blindly(|context| read(&answer(None, Some(script.clone())), context)), expected);
-    let odd = answer(Some("%%%".to_owned()), Some(script.clone()));
+    assert_eq!(blindly(|context| read(&answer(None, Some(&script)), context)), expected);
+    let odd = answer(Some("%%%"), Some(&script));
     assert_eq!(blindly(|context| read(&odd, context)), expected, "one that can be read is enough");
-    assert_eq!(blindly(|context| read(&answer(Some(plain), Some(script)), context)), expected);
+    assert_eq!(blindly(|context| read(&answer(Some(&plain), Some(&script)), context)), expected);
 }
 
 #[rstest]
@@ -124,10 +124,10 @@ fn what_names_no_place_is_no_answer(#[case] text: &str) {
 
 #[test]
 fn an_answer_without_a_package_is_told_so() {
-    for reply in [answer(None, None), answer(Some("%".to_owned()), None), ok(&json!({ "properties": {} }))] {
+    for reply in [answer(None, None), answer(Some("%"), None), ok(&json!({ "properties": {} }))] {
         assert!(failure(blindly(|context| read(&reply, context))).message.contains("no onboarding package"));
     }
-    let huge = answer(Some("A".repeat(2 * 1024 * 1024 + 1)), None);
+    let huge = answer(Some(&"A".repeat(2 * 1024 * 1024 + 1)), None);
     assert!(failure(blindly(|context| read(&huge, context))).message.contains("no onboarding package"));
 }
 

@@ -11,7 +11,7 @@ fn read(body: &Value, count: usize) -> Vec<Result<Reply, Failure>> {
     blindly(|context| replies(&ok(body), count, context)).unwrap()
 }
 
-fn only(response: Value) -> Result<Reply, Failure> {
+fn only(response: &Value) -> Result<Reply, Failure> {
     read(&json!({ "responses": [response] }), 1).remove(0)
 }
 
@@ -76,7 +76,7 @@ fn answers_come_in_any_order() {
 #[case::json_in_a_text(json!("{\"value\":[]}"), r#"{"value":[]}"#)]
 #[case::null(json!(null), "")]
 fn a_body_is_read_in_every_form(#[case] body: Value, #[case] expected: &str) {
-    let reply = only(json!({ "id": "0", "status": 200, "body": body })).unwrap();
+    let reply = only(&json!({ "id": "0", "status": 200, "body": body })).unwrap();
     assert_eq!(String::from_utf8(reply.body).unwrap(), expected);
 }
 
@@ -88,14 +88,14 @@ fn a_body_is_read_in_every_form(#[case] body: Value, #[case] expected: &str) {
 #[case::words(json!("OK"), None)]
 #[case::null(json!(null), None)]
 fn a_status_is_a_status(#[case] status: Value, #[case] expected: Option<u16>) {
-    assert_eq!(only(json!({ "id": 0, "status": status })).ok().map(|reply| reply.status), expected);
+    assert_eq!(only(&json!({ "id": 0, "status": status })).ok().map(|reply| reply.status), expected);
 }
 
 #[test]
 fn headers_are_read_without_regard_to_case() {
     let headers =
         json!({ "RETRY-AFTER": 15, "WWW-authenticate": ["Bearer error=\"x\"\u{0}"], "Client-Request-Id": "c" });
-    let reply = only(json!({ "id": "0", "status": 401, "headers": headers })).unwrap();
+    let reply = only(&json!({ "id": "0", "status": 401, "headers": headers })).unwrap();
     assert_eq!(reply.retry_after, Some(SignedDuration::from_secs(15)));
     assert_eq!(reply.www_authenticate.as_deref(), Some("Bearer error=\"x\""));
     assert_eq!(reply.request_id.as_deref(), Some("c"));

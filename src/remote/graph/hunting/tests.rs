@@ -14,53 +14,55 @@ use crate::tenant::Permission;
 /// 9 January 2026, as the API writes it, with seven digits.
 const THEN: &str = "2026-01-09T08:30:00.1234567Z";
 
-type Sent = Result<Reply, Failure>;
-
-fn schema() -> Sent {
-    Ok(ok(&json!({
+fn schema() -> Reply {
+    ok(&json!({
         "schema": [{"name": "ColumnName", "type": "String"}],
         "results": [{"ColumnName": "Timestamp"}, {"ColumnName": "AlertId"}]
-    })))
+    }))
 }
 
-fn rows() -> Sent {
-    Ok(ok(&json!({ "schema": [{"Name": "Newest", "Type": "DateTime"}], "results": [{ "Newest": THEN }] })))
+fn rows() -> Reply {
+    ok(&json!({ "schema": [{"Name": "Newest", "Type": "DateTime"}], "results": [{ "Newest": THEN }] }))
 }
 
-fn no_rows() -> Sent {
-    Ok(ok(&json!({ "schema": [], "results": [{ "Newest": null }] })))
+fn no_rows() -> Reply {
+    ok(&json!({ "schema": [], "results": [{ "Newest": null }] }))
 }
 
-fn absent(table: &str) -> Sent {
+fn absent(table: &str) -> Reply {
     let message = format!(
         "'where' operator: Failed to resolve table or column expression named '{table}'. Fix semantic errors in your query."
     );
-    Ok(reply(400, json!({ "error": { "code": "BadRequest", "message": message } }).to_string()))
+    reply(400, json!({ "error": { "code": "BadRequest", "message": message } }).to_string())
 }
 
-fn refused() -> Sent {
-    Ok(reply(403, ""))
+fn refused() -> Reply {
+    reply(403, r#"{"error":{"code":"Forbidden","message":"Account is not provisioned."}}"#)
 }
 
-fn broken() -> Sent {
-    Ok(reply(500, r#"{"error":{"code":"UnknownError","message":""}}"#))
+fn broken() -> Reply {
+    reply(500, r#"{"error":{"code":"UnknownError","message":""}}"#)
 }
 
-fn none() -> [Sent; 5] {
+fn none() -> [Reply; 5] {
     [schema(), absent("DeviceInfo"), absent("EmailEvents"), absent("IdentityLogonEvents"), absent("CloudAppEvents")]
 }
 
-fn with(index: usize, sent: Sent, mut answers: [Sent; 5]) -> [Sent; 5] {
+fn with(index: usize, sent: Reply, mut answers: [Reply; 5]) -> [Reply; 5] {
     answers[index] = sent;
     answers
 }
 
-fn read_with(answers: &[Sent], held: &Reading<Held>) -> HuntingRead {
-    read(answers, context(held))
+fn sent(answers: &[Reply]) -> Vec<Result<Reply, Failure>> {
+    answers.iter().cloned().map(Ok).collect()
 }
 
-fn tables(services: &[Service]) -> Result<Hunting, Unread> {
-    Ok(Hunting::Answers { tables: services.iter().copied().collect() })
+fn read_with(answers: &[Reply], held: &Reading<Held>) -> HuntingRead {
+    read(&sent(answers), context(held))
+}
+
+fn tables(services: &[Service]) -> Hunting {
+    Hunting::Answers { tables: services.iter().copied().collect() }
 }
 
 fn then() -> Timestamp {
@@ -91,7 +93,7 @@ fn the_calls_are_as_documented() {
 fn what_has_a_table_and_what_feeds_it() {
     let answers = [schema(), rows(), no_rows(), rows(), absent("CloudAppEvents")];
     let read = read_with(&answers, &unknown());
-    assert_eq!(read.hunting, tables(&[Service::Endpoint, Service::Office365, Service::Identity]));
+    assert_eq!(read.hunting, Ok(tables(&[Service::Endpoint, Service::Office365, Service::Identity])));
     let expected = BTreeMap::from([(Service::Endpoint, then()), (Service::Identity, then())]);
     assert_eq!(read.newest_rows, Ok(expected));
 }
@@ -99,10 +101,10 @@ fn what_has_a_table_and_what_feeds_it() {
 #[test]
 fn hunting_without_a_product_answers_with_no_table() {
     let read = read_with(&none(), &unknown());
-    assert_eq!(read.hunting, tables(&[]));
+    assert_eq!(read.hunting, Ok(tables(&[])));
     assert_eq!(read.newest_rows, Ok(BTreeMap::new()));
     let without_alerts = read_with(&with(0, absent("AlertInfo"), none()), &unknown());
-    assert_eq!(without_alerts.hunting, tables(&[]), "not even that table: hunting works and has nothing");
+    assert_eq!(without_alerts.hunting, Ok(tables(&[])), "not even that table: hunting works and has nothing");
 }
 
 #[test]
@@ -120,13 +122,17 @@ fn a_refusal_of_all_is_what_the_permission_makes_of_it() {
 
 #[test]
 fn what_is_there_counts_although_another_answer_is_missing() {
-    for missing in [broken(), refused(), Ok(throttled(None)), Ok(ok(&json!({})))] {
+    for missing in [broken(), refused(), throttled(None), ok(&json!({}))] {
         let read = read_with(&with(2, missing, with(1, rows(), none())), &unknown());
-        assert_eq!(read.hunting, tables(&[Service::Endpoint]));
+        assert_eq!(read.hunting, Ok(tables(&[Service::Endpoint])));
         assert!(read.newest_rows.is_err(), "whether the other product feeds data is not known");
     }
     let without_schema = read_with(&with(0, broken(), with(1, rows(), none())), &unknown());
-    assert_eq!(without_schema.hunting, tables(&[Service::Endpoint]), "a table that answers is hunting that answers");
+    assert_eq!(
+        without_schema.hunting,
+        Ok(tables(&[Service::Endpoint])),
+        "a table that answers is hunting that answers"
+    );
 }
 
 #[test]
@@ -139,6 +145,16 @@ fn absence_needs_every_answer() {
     let cut = read_with(&none()[..3], &holding_all());
     assert_told(OPERATION, &cut.hunting.unwrap_err());
     assert_told(OPERATION, &read_with(&[], &unknown()).newest_rows.unwrap_err());
+}
+
+#[test]
+fn a_call_that_could_not_be_made_is_a_missing_answer() {
+    let failed = failure(read_with(&with(0, broken(), none()), &unknown()).hunting);
+    let mut answers = sent(&none());
+    answers[4] = Err(failed.clone());
+    let read = read(&answers, context(&unknown()));
+    assert_eq!(read.hunting, Err(Unread::Failed(failed.clone())));
+    assert_eq!(read.newest_rows, Err(Unread::Failed(failed)));
 }
 
 #[test]
@@ -161,7 +177,7 @@ fn a_column_that_is_not_known_is_no_missing_table() {
     let read = read_with(&with(3, absent("Application"), none()), &unknown());
     assert_eq!(failure(read.hunting).class.name(), "protocol");
     let other_case = read_with(&with(1, absent("deviceinfo"), none()), &unknown());
-    assert_eq!(other_case.hunting, tables(&[]));
+    assert_eq!(other_case.hunting, Ok(tables(&[])));
 }
 
 #[rstest]
@@ -171,10 +187,10 @@ fn a_column_that_is_not_known_is_no_missing_table() {
 #[case::empty(json!({ "results": [] }), false)]
 #[case::empty_text(json!({ "results": [{ "Newest": "" }] }), false)]
 fn a_newest_row_is_read_in_every_form(#[case] body: Value, #[case] is_there: bool) {
-    let read = read_with(&with(1, Ok(ok(&body)), none()), &unknown());
+    let read = read_with(&with(1, ok(&body), none()), &unknown());
     let expected = if is_there { BTreeMap::from([(Service::Endpoint, then())]) } else { BTreeMap::new() };
     assert_eq!(read.newest_rows, Ok(expected));
-    assert_eq!(read.hunting, tables(&[Service::Endpoint]));
+    assert_eq!(read.hunting, Ok(tables(&[Service::Endpoint])));
 }
 
 #[rstest]
@@ -183,7 +199,7 @@ fn a_newest_row_is_read_in_every_form(#[case] body: Value, #[case] is_there: boo
 #[case::renamed(json!({ "results": [{ "max_Timestamp": "2026-01-09T08:30:00Z" }] }))]
 #[case::no_list(json!({ "results": null }))]
 fn another_shape_is_no_answer(#[case] body: Value) {
-    let read = read_with(&with(1, Ok(ok(&body)), none()), &unknown());
+    let read = read_with(&with(1, ok(&body), none()), &unknown());
     assert_eq!(failure(read.newest_rows).class.name(), "protocol");
     assert_eq!(failure(read.hunting).class.name(), "protocol");
 }
@@ -191,6 +207,6 @@ fn another_shape_is_no_answer(#[case] body: Value) {
 #[test]
 fn trouble_of_any_answer_is_told() {
     for index in 0..5 {
-        assert_troubles(OPERATION, |reply, context| read(&with(index, Ok(reply.clone()), none()), context).hunting);
+        assert_troubles(OPERATION, |reply, context| read(&sent(&with(index, reply.clone(), none())), context).hunting);
     }
 }

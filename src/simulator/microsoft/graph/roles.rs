@@ -33,8 +33,11 @@ pub(super) fn eligible(scene: &Scene) -> Result<Answer, Problem> {
 
 fn entries(scene: &Scene, eligible: bool) -> Result<Vec<Value>, Problem> {
     let wanted = scene.request.query.get("$filter").map(|filter| definitions(filter)).transpose()?;
-    let is_principal = |name: &str| name.split('(').next() == Some("principal");
-    let expands = scene.request.query.get("$expand").is_some_and(|names| names.split(',').any(is_principal));
+    let expands = scene
+        .request
+        .query
+        .get("$expand")
+        .is_some_and(|names| names.split(',').any(|name| name.split('(').next() == Some("principal")));
     let fits = |held: &&Held| {
         let definition = held.assignment.role.0.template_id();
         held.assignment.eligible == eligible && wanted.as_ref().is_none_or(|wanted| wanted.contains(definition))
