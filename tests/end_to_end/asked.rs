@@ -57,6 +57,12 @@ pub(crate) async fn with_broker(name: &str, seed: Value, claim_grace: u32) -> (S
     (stage, operator)
 }
 
+/// The time, for attestations.
+#[expect(clippy::disallowed_methods, reason = "the operator under test goes by the clock of the machine")]
+pub(crate) fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 /// The requests to Microsoft Graph and Azure Resource Manager about a tenant, in their order.
 pub(crate) async fn asked(stage: &Stage, tenant: &str) -> Vec<Value> {
     let mut all = stage.simulator.requests_of("graph", Some(tenant)).await.unwrap();

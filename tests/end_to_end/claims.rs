@@ -1,10 +1,10 @@
 //! A broker's success is a claim: what is seen decides. And what keeps a step from being sent, from live readings.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::TENANT;
-use crate::asked::{asked, broker_writes, off, signing_in, until_looked, with_broker, without_broker};
+use crate::asked::{asked, broker_writes, now, off, signing_in, until_looked, with_broker, without_broker};
 use crate::judges::{message, verdict, writes};
 use crate::support::kstatus::{KStatus, kstatus};
 use crate::support::microsoft::SUBSCRIPTION;
@@ -65,11 +65,11 @@ async fn a_claim_that_is_never_seen_stalls_and_is_not_made_again() {
 }
 
 fn attested(claim: &str, more: &Value) -> Value {
-    let now = Timestamp::now();
+    let today = now();
     let mut attestation = json!({
         "name": "word", "claim": claim, "attestedBy": "a.person@contoso.example",
-        "attestTime": (now - SignedDuration::from_hours(1)).to_string(),
-        "expireTime": (now + SignedDuration::from_hours(24 * 100)).to_string(),
+        "attestTime": (today - SignedDuration::from_hours(1)).to_string(),
+        "expireTime": (today + SignedDuration::from_hours(24 * 100)).to_string(),
     });
     json_patch::merge(&mut attestation, more);
     json!({"attestations": [attestation]})

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::asked::{
-    azure_writes, broker_writes, link_effects, off, on, signing_in, until_looked, with_broker, without_broker,
+    azure_writes, broker_writes, link_effects, now, off, on, signing_in, until_looked, with_broker, without_broker,
 };
 use crate::judges::{message, until, verdict, writes};
 use crate::support::kstatus::{KStatus, kstatus};
@@ -149,8 +149,8 @@ async fn a_connector_is_set_repaired_once_left_alone_and_taken_away() {
 async fn the_endpoint_link_waits_until_a_region_is_known() {
     let endpoint = endpoint();
     let seen = json!({"observation": {"subscriptionId": SECOND}});
-    let now = jiff::Timestamp::now();
-    let (from, to) = (now - jiff::SignedDuration::from_hours(1), now + jiff::SignedDuration::from_hours(24));
+    let today = now();
+    let (from, to) = (today - jiff::SignedDuration::from_hours(1), today + jiff::SignedDuration::from_hours(24));
     let attested = json!({"attestations": [{
         "name": "where", "claim": "DataLocation", "region": "EU", "attestedBy": "a.person@contoso.example",
         "attestTime": from.to_string(), "expireTime": to.to_string(),
@@ -231,8 +231,8 @@ fn intune(state: &str) -> Value {
     json!({"integrations": [{"name": "intune", "type": "EndpointIntune", "state": state}]})
 }
 
-async fn turn_intune(stage: &Stage, state: &str) {
-    let switch = json!({"type": "EndpointIntune", "state": state});
+async fn turn_intune(stage: &Stage, to: &str) {
+    let switch = json!({"type": "EndpointIntune", "state": to});
     stage.simulator.act(TENANT, "SecurityAdministrator", "setLink", switch).await.unwrap();
 }
 
@@ -325,12 +325,12 @@ async fn identity_data_that_a_person_links_is_attested() {
         .act(TENANT, "SecurityAdministrator", "setLink", json!({"type": "IdentityCloudApps", "state": "Linked"}))
         .await
         .unwrap();
-    let now = jiff::Timestamp::now();
+    let today = now();
     let mut spec = signing_in(&identity("Linked"));
     spec["attestations"] = json!([{
         "name": "linked", "claim": "IntegrationLinked", "integrationName": "identity-data",
-        "attestedBy": "a.person@contoso.example", "attestTime": now.to_string(),
-        "expireTime": (now + jiff::SignedDuration::from_hours(24 * 200)).to_string(),
+        "attestedBy": "a.person@contoso.example", "attestTime": today.to_string(),
+        "expireTime": (today + jiff::SignedDuration::from_hours(24 * 200)).to_string(),
     }]);
     stage.apply("contoso", spec).await.unwrap();
     let linked = stage.until_ready("contoso", "True", "Enabled").await;

@@ -122,9 +122,10 @@ async fn flap(name: &str, seed: Value, expected: (&str, &str)) {
     let first = full_looks(&stage, TENANT).await;
     for turn in 1..=10 {
         let is_broken = turn % 2 == 1;
-        let id = match is_broken {
-            true => Some(stage.simulator.fault(hunting.clone(), None, fault.clone()).await.unwrap()),
-            false => None,
+        let id = if is_broken {
+            Some(stage.simulator.fault(hunting.clone(), None, fault.clone()).await.unwrap())
+        } else {
+            None
         };
         // The hunting of a look comes after its beginning.
         let from = last(&stage).await;

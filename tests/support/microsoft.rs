@@ -53,8 +53,10 @@ pub(crate) fn tenant(members: Value) -> Value {
         "subscriptions": [{"id": SUBSCRIPTION}],
         "workspaces": [{"resourceId": workspace()}],
     });
-    for (name, value) in members.as_object().into_iter().flatten() {
-        tenant[name] = value.clone();
+    if let Value::Object(members) = members {
+        for (name, value) in members {
+            tenant[name] = value;
+        }
     }
     tenant
 }
