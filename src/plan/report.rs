@@ -46,6 +46,9 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
         status.last_handled_reconcile_at.clone_from(&situation.subject.reconcile_request);
     }
     if plan.verdict_stands {
+        if !failed {
+            renew_licences(situation, plan, &mut status);
+        }
         return status;
     }
     if is_probe(situation, plan) {
@@ -61,9 +64,9 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
     if situation.desired.is_err() || !situation.is_permitted() || access::is_mistaken(situation) {
         return status;
     }
-    let answered = situation.spec_changed() || situation.reconcile_requested();
-    if answered {
-        status.repairs.retain(|repair| repair.repair_time.0 >= situation.now);
+    // A step of this pass has answered them, and what it repaired is noted since: see `learnt`.
+    if situation.spec_changed() || situation.reconcile_requested() {
+        status.repairs.clear();
     }
     let intent = intent(situation, plan);
     let is_gone = conditions::is_deprovisioned(situation, plan);
@@ -80,6 +83,24 @@ pub fn report(situation: &Situation, plan: &Plan) -> ThreatProtectionTenantStatu
     status.tenant = tenant_facts(situation);
     status.eligibility = eligibility_of(situation, licences);
     status
+}
+
+/// The verdict about the service stands; the licences were read all the same, and a lapsed one may be why less is shown.
+fn renew_licences(situation: &Situation, plan: &Plan, status: &mut ThreatProtectionTenantStatus) {
+    let is_read = situation.observed.microsoft.skus.value().is_some();
+    if !is_read || situation.spec_changed() || !situation.is_permitted() || access::is_mistaken(situation) {
+        return;
+    }
+    let verdicts = conditions::verdicts(situation, plan).into_iter();
+    for (kind, verdict) in verdicts.filter(|(kind, _)| *kind == ConditionType::Eligible) {
+        let renewed = condition(situation, kind, &verdict);
+        status.conditions.iter_mut().filter(|stored| stored.type_ == renewed.type_).for_each(|stored| {
+            stored.clone_from(&renewed);
+        });
+    }
+    let licences = licences_of(situation);
+    status.services = services_of(situation, licences.as_ref());
+    status.eligibility = eligibility_of(situation, licences);
 }
 
 /// Who the tenant says it is; what cannot be read again stands.
@@ -192,11 +213,13 @@ fn condition(situation: &Situation, kind: ConditionType, verdict: &Verdict) -> C
     let stored = situation.memory.condition(kind);
     let since =
         stored.as_ref().filter(|stored| stored.status == verdict.status).map_or(situation.now, |stored| stored.since);
-    // The id of a request that failed differs at every try; the first one is kept, so that retrying writes nothing.
+    // The id of a request that failed differs at every try, and so do the words of what is throttled: asked, or left alone
+    // because of that. The first ones are kept, so that retrying writes nothing.
     let message = stored
         .filter(|stored| {
             stored.reason == Some(verdict.reason)
-                && without_request(&stored.message) == without_request(&verdict.message)
+                && (verdict.reason == Reason::Throttled && stored.status == verdict.status
+                    || without_request(&stored.message) == without_request(&verdict.message))
         })
         .map_or_else(|| verdict.message.clone(), |stored| stored.message);
     Condition {

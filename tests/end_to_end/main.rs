@@ -11,8 +11,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod asked;
 mod bad_input;
 mod broker_access;
+mod claims;
 mod convergence;
 mod crashes;
 mod deletion;
@@ -20,11 +22,14 @@ mod endings;
 mod gitops;
 mod judges;
 mod leaks;
+mod links;
 mod live;
+mod neighbours;
 mod permissions;
 mod policies;
 mod release;
 mod sign_in;
+mod verdicts;
 
 /// The tenant of most stories. Each stage has its own simulator, so stories do not meet.
 const TENANT: &str = "8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11";

@@ -298,6 +298,34 @@ fn drift_is_repaired_once_and_then_contended(#[case] kind: IntegrationType) {
 }
 
 #[test]
+fn what_another_spec_asks_for_is_not_contended_even_within_the_second_of_a_repair() {
+    let mut world = world(MCAS, LinkState::Linked, LinkState::Linked);
+    world.pass();
+    asked(&mut world).answer = Reading::observed(switch(MCAS, LinkState::Unlinked));
+    world.pass();
+    assert_eq!(world.sent.len(), 1, "it is set back");
+    world.edit(json!({"integrations": [entry(MCAS, LinkState::Unlinked)], "managementPolicy": "Observe"}));
+    for _ in 0..2 {
+        world.pass();
+        world.assert_stalled(Reason::ObserveOnly);
+    }
+}
+
+#[test]
+fn a_licence_that_lapses_is_told_although_hunting_is_refused_for_it() {
+    let mut world = world(MCAS, LinkState::Linked, LinkState::Linked);
+    world.pass();
+    world.microsoft().hunting = Reading::observed(crate::plan::microsoft::Hunting::Refuses);
+    world.microsoft().skus = Reading::observed(skus(&[]));
+    world.pass();
+    world.assert_ready(TriState::True, Reason::Enabled);
+    assert_eq!(world.condition(ConditionType::Eligible), Some((TriState::False, Reason::NotEligible)));
+    let writes = world.writes;
+    world.pass();
+    assert_eq!(world.writes, writes);
+}
+
+#[test]
 fn a_lost_licence_never_unlinks_or_turns_off() {
     let mut world = world(MCAS, LinkState::Linked, LinkState::Linked);
     world.pass();

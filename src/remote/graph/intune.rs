@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::plan::microsoft::LinkAnswer;
-use crate::remote::answers::{Context, misshapen};
+use crate::remote::answers::{Context, Meaning, error_body, judge, misshapen};
 use crate::remote::call::{Call, Operation, Reply, Unread};
 use crate::remote::shape::{cleaned, field, object, of};
 
@@ -11,6 +11,9 @@ const OPERATION: Operation = Operation::IntuneConnector;
 
 /// The id of Defender for Endpoint as a partner of Intune: its application id, the same in every tenant.
 const DEFENDER: &str = "fc780465-2017-40d4-a0c5-307022471b92";
+
+/// How the state of a connection is spelt that is not there (`mobileThreatPartnerTenantState`).
+const NOT_THERE: &str = "unavailable";
 
 /// The call.
 #[must_use]
@@ -20,9 +23,14 @@ pub fn call() -> Call {
 
 /// Reads its answer: `partnerState` as it is spelt.
 ///
-/// The object is accepted bare and inside `value`, as the page *Get mobileThreatDefenseConnector* (2025) shows it. A 404 is
-/// open: that page does not say whether a connector that was never set up is one.
+/// The object is accepted bare and inside `value`, as the page *Get mobileThreatDefenseConnector* (2025) shows it. A 404 of
+/// Microsoft Graph itself means that nothing is connected: it was never set up, or there is no Intune. Without a code it may
+/// be anybody's, and says nothing.
 pub fn read(reply: &Reply, context: Context<'_>) -> Result<LinkAnswer, Unread> {
+    let is_absent = judge(OPERATION, reply, context).meaning() == Some(Meaning::NotThere);
+    if is_absent && error_body(&reply.body).has_codes() {
+        return Ok(LinkAnswer::Partner(NOT_THERE.to_owned()));
+    }
     let fields = object(OPERATION, reply, context)?;
     let state = match field(&fields, "value") {
         Some(inner @ Value::Object(_)) => of(inner, "partnerState"),
@@ -66,7 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_and_what_is_refused_is_open() {
+    fn a_connection_that_was_never_set_up_is_not_there() {
+        let body = json!({"error": {"code": "ResourceNotFound", "message": "Resource not found."}}).to_string();
+        let read = blindly(|context| read(&reply(404, &body), context));
+        assert_eq!(read, Ok(LinkAnswer::Partner("unavailable".to_owned())));
+    }
+
+    #[test]
+    fn an_absence_that_anybody_may_have_answered_and_what_is_refused_is_open() {
         let gone = sentence(blindly(|context| read(&reply(404, ""), context)));
         assert!(gone.contains("never set up") && gone.contains("no Intune"), "{gone}");
         assert_eq!(
