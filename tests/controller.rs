@@ -92,7 +92,7 @@ impl Observe for World {
 
 impl Execute for World {
     async fn execute(&self, act: &Act) -> Outcome {
-        let Act::Broker(order) = act else { panic!("only a broker is configured: {act:?}") };
+        let Act::Broker(order) = act else { unreachable!("only a broker is configured: {act:?}") };
         let resources: Api<DynamicObject> = raw(&self.admin, &order.caller.namespace);
         let resource = resources.get(&order.caller.name).await;
         let seen = resource.ok().and_then(|resource| serde_json::to_value(resource).ok()).unwrap_or_default();
