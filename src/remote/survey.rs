@@ -56,7 +56,28 @@ pub(super) async fn survey(gate: &Gate, turns: &Turns, asked: &Survey) -> Micros
         Azure { round: &mut round, turns, inquiry: &asked.inquiry }.read(&mut seen).await;
     }
     seen.failure = round.end();
+    if lacks_any(&seen) {
+        // A token does not carry what was granted after it was bought: the next look has another one.
+        session.renew(Api::Graph).await;
+    }
     seen
+}
+
+/// Whether anything was refused for want of a permission of Microsoft Graph.
+fn lacks_any(seen: &Microsoft) -> bool {
+    let holders = seen.roles.values().flat_map(|holders| [holders.assigned.why(), holders.eligible.why()]);
+    let links = seen.links.values().map(|link| link.answer.why());
+    let readings = [
+        seen.organization.why(),
+        seen.permissions.why(),
+        seen.skus.why(),
+        seen.subscriptions.why(),
+        seen.hunting.why(),
+        seen.incidents.why(),
+        seen.alerts.why(),
+        seen.identity.why(),
+    ];
+    readings.into_iter().chain(holders).chain(links).any(|why| why == Some(Why::NotPermitted))
 }
 
 /// Reads again what a person is expected to change, in the light of what was known.

@@ -1,6 +1,6 @@
 //! The applications that a simulated tenant knows: how they prove who they are, and what they may do. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,9 @@ pub struct Application {
     /// Roles of Azure Resource Manager on everything of the tenant, by name.
     #[serde(default = "default_azure_roles")]
     pub azure_roles: BTreeSet<String>,
+    /// When a permission was granted; long ago when absent. The simulator keeps it itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub granted: BTreeMap<String, Timestamp>,
     /// Whether an administrator of the tenant has consented.
     #[serde(default = "yes")]
     pub consented: bool,
@@ -102,6 +105,23 @@ fn default_azure_roles() -> BTreeSet<String> {
 }
 
 impl Application {
+    /// Notes when its permissions were granted, in the light of how it was before.
+    pub fn note_grants(&mut self, before: &Self, now: Timestamp) {
+        let since = |role: &String| match before.roles.contains(role) {
+            true => before.granted.get(role).copied(),
+            false => Some(now),
+        };
+        self.granted = self.roles.iter().filter_map(|role| Some((role.clone(), since(role)?))).collect();
+    }
+
+    /// The application as far as a token of that time carries its permissions.
+    #[must_use]
+    pub fn carried_since(&self, bought: Timestamp) -> Self {
+        let mut carried = self.clone();
+        carried.roles.retain(|role| self.granted.get(role).is_none_or(|granted| *granted <= bought));
+        carried
+    }
+
     /// Whether it has one of these permissions of Microsoft Graph.
     #[must_use]
     pub fn has_role(&self, any: &[&str]) -> bool {

@@ -11,7 +11,8 @@ use crate::tenant::TenantId;
 /// How every token begins, so that tests find one wherever it leaks.
 pub const PREFIX: &str = "simtoken-";
 
-/// What a token stands for. What its application may do is looked up at each request.
+/// What a token stands for. It carries the permissions of Microsoft Graph that its application had when it was bought; one
+/// that was taken away since is refused at once, which Microsoft does only with the next token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The tenant that it was asked for.
@@ -20,6 +21,8 @@ pub struct Grant {
     pub client_id: String,
     /// The API that accepts it.
     pub audience: Api,
+    /// When it was bought.
+    pub since: Timestamp,
     /// When it ends.
     pub expires: Timestamp,
 }

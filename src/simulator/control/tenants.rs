@@ -52,6 +52,13 @@ fn put_down(world: &World, mut tenant: Tenant, change: Change) -> Result<(), See
     check(&tenant)?;
     let id = tenant.tenant_id;
     world.change(|state, now| {
+        if let Some(before) = state.tenant(id) {
+            for application in &mut tenant.applications {
+                if let Some(before) = before.application(&application.client_id) {
+                    application.note_grants(before, now);
+                }
+            }
+        }
         state.put_tenant(tenant);
         state.record(id, Actor::Seed, now, vec![change]);
     })?;

@@ -142,7 +142,13 @@ fn judge(tenant: Option<&Tenant>, request: &Request, now: Timestamp) -> Result<G
         );
         return Err(Refused::new(400, "invalid_grant", 65001, text));
     }
-    Ok(Grant { tenant_id: tenant.tenant_id, client_id: application.client_id.clone(), audience, expires: now })
+    Ok(Grant {
+        tenant_id: tenant.tenant_id,
+        client_id: application.client_id.clone(),
+        audience,
+        since: now,
+        expires: now,
+    })
 }
 
 fn unknown_application(tenant: &Tenant, client_id: &str) -> Refused {

@@ -167,7 +167,7 @@ pub(super) fn own_roles(scene: &Scene) -> Result<Answer, Problem> {
         json!({
             "id": derived(&format!("{}/{role}", application.client_id)),
             "appRoleId": id,
-            "createdDateTime": "2020-03-13T08:00:00Z",
+            "createdDateTime": application.granted.get(role).map_or("2020-03-13T08:00:00Z".to_owned(), ToString::to_string),
             "principalDisplayName": "threat-protection-operator",
             "principalId": derived(&application.client_id),
             "principalType": "ServicePrincipal",

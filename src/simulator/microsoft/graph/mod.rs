@@ -98,6 +98,7 @@ impl Graph<'_> {
                 let application =
                     tenant.application(&grant.client_id).ok_or_else(|| unauthenticated(&Denied::Unknown))?;
                 let settings = guard.state.settings();
+                let application = &application.carried_since(grant.since);
                 let scene = Scene { tenant, application, settings, request: self.request, now };
                 scene.play(self.endpoint)
             });

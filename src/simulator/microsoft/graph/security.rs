@@ -35,7 +35,12 @@ pub(super) fn incidents(scene: &Scene) -> Result<Answer, Problem> {
 
 /// `GET /security/alerts_v2`.
 pub(super) fn alerts(scene: &Scene) -> Result<Answer, Problem> {
-    scene.require_security(&["SecurityAlert.Read.All", "SecurityAlert.ReadWrite.All"])?;
+    scene.require_security(&[
+        "SecurityAlert.Read.All",
+        "SecurityAlert.ReadWrite.All",
+        "SecurityIncident.Read.All",
+        "SecurityIncident.ReadWrite.All",
+    ])?;
     provisioned(scene)?;
     let entry = |place: u32| {
         json!({
