@@ -33,5 +33,5 @@ where
 /// The way to Microsoft's own APIs.
 pub(super) fn gate(microsoft: MicrosoftConfig, allow_simulator: bool) -> Result<Gate, ClientError> {
     let MicrosoftConfig { hosts, ca_bundle, request_timeout, requests_per_minute, own_identity: _ } = microsoft;
-    Gate::new(MicrosoftSettings { hosts, ca_bundle, request_timeout, requests_per_minute, allow_simulator })
+    Gate::new(MicrosoftSettings { hosts, ca_bundle, request_timeout, allow_simulator, requests_per_minute })
 }
