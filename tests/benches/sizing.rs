@@ -147,9 +147,12 @@ impl Bench<'_> {
             failed += self.fleet.blinked().await;
         }
         self.report("a reading fails at every other look", operator, &mark).await;
-        row("failed readings of a tenant", format!("{:.2}", share(failed, self.fleet.size)));
+        row(
+            "failed readings of a tenant",
+            format!("{:.2}", share(u64::try_from(failed).expect("a small number"), self.fleet.size)),
+        );
         let expected = self.fleet.size * usize::try_from(self.rounds).expect("a small number");
-        self.promise(usize::try_from(failed) == Ok(expected), "the reading of every tenant failed in every round");
+        self.promise(failed == expected, "the reading of every tenant failed in every round");
         self.fleet.stage.simulator.clear_faults().await.expect("the faults are cleared");
     }
 

@@ -17,6 +17,8 @@ use super::stage::{ACCOUNT, Configuration, Stage, ready};
 
 /// Requests that are under way at once while the scene is set.
 const AT_ONCE: usize = 16;
+/// Hunting queries of one look, all of which have to fail: one table that answers would show that the service is on.
+const QUERIES: u32 = 5;
 /// Ticks of the kernel's process times in a second, on every architecture that Linux has had since 2.6.
 const TICKS: f64 = 100.0;
 
@@ -114,22 +116,22 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    /// Lets the hunting queries of the next look at each tenant fail, once each.
+    /// Lets the hunting queries of the next look at each tenant fail, so that it does not show whether the service is on.
     pub(crate) async fn blink(&self) {
         self.stage.simulator.clear_faults().await.expect("the faults are cleared");
         let faults = (0..self.size).map(|number| async move {
             let matching = json!({"endpoint": "hunting", "tenantId": id(number)});
             let fault = json!({"kind": "failBeforeActing", "status": 500});
-            self.stage.simulator.fault(matching, Some(1), fault).await.map(drop)
+            self.stage.simulator.fault(matching, Some(QUERIES), fault).await.map(drop)
         });
         let ordered: Result<(), _> = stream::iter(faults).buffer_unordered(AT_ONCE).try_collect().await;
         ordered.expect("every fault is ordered");
     }
 
     /// How many tenants have had their reading fail since [`Self::blink`].
-    pub(crate) async fn blinked(&self) -> u64 {
+    pub(crate) async fn blinked(&self) -> usize {
         let faults = self.stage.simulator.faults().await.expect("the faults are listed");
-        faults.iter().filter_map(|fault| fault["hits"].as_u64()).sum()
+        faults.iter().filter(|fault| fault["hits"] == QUERIES).count()
     }
 
     /// Where the simulator's log stands, for [`Self::traffic`].
