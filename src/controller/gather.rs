@@ -61,11 +61,12 @@ pub(super) fn permit<R>(operator: &Operator<R>, stored: &Stored) -> Permit {
 
 fn among<R>(operator: &Operator<R>, stored: &Stored, claimant: &Claimant) -> Permit {
     let Some(tenant) = stored.tenant else { return Permit::NotAllowed };
+    let id = tenant.to_string();
     let claimants: Vec<Claimant> = operator
         .resources
         .state()
         .iter()
-        .filter_map(|object| object.0.as_ref().ok().and_then(|resource| stored::claims(resource, tenant)))
+        .filter_map(|object| object.0.as_ref().ok().and_then(|resource| stored::claims(resource, &id)))
         .collect();
     let (permit, other) = ownership::permit(&operator.tenancy, tenant, claimant, &claimants);
     let is_known = ready_reason(stored) == Some(Reason::DuplicateTenant.name());

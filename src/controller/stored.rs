@@ -86,12 +86,16 @@ impl Stored {
     }
 }
 
-/// A resource as one of those that declare `tenant`; `None` where it declares another.
-pub(super) fn claims(resource: &ThreatProtectionTenant, tenant: TenantId) -> Option<Claimant> {
-    let is_same = resource.spec.tenant_id.parse() == Ok(tenant);
+/// A resource as one of those that declare the tenant with this id, in canonical form; `None` where it declares another.
+///
+/// Each pass asks this of every resource there is: it must cost nearly nothing where the answer is no.
+pub(super) fn claims(resource: &ThreatProtectionTenant, tenant: &str) -> Option<Claimant> {
+    if resource.spec.tenant_id != tenant {
+        return None;
+    }
     let has_proved = has_proved(resource.status.as_ref());
     let is_managing = resource.spec.management_policy == ManagementPolicy::Manage;
-    is_same.then(|| claimant(&resource.metadata, is_managing, has_proved))
+    Some(claimant(&resource.metadata, is_managing, has_proved))
 }
 
 /// Whether the credentials of a resource have proved its tenant, by what is stored.

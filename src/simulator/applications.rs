@@ -107,9 +107,8 @@ fn default_azure_roles() -> BTreeSet<String> {
 impl Application {
     /// Notes when its permissions were granted, in the light of how it was before.
     pub fn note_grants(&mut self, before: &Self, now: Timestamp) {
-        let since = |role: &String| match before.roles.contains(role) {
-            true => before.granted.get(role).copied(),
-            false => Some(now),
+        let since = |role: &String| {
+            if before.roles.contains(role) { before.granted.get(role).copied() } else { Some(now) }
         };
         self.granted = self.roles.iter().filter_map(|role| Some((role.clone(), since(role)?))).collect();
     }

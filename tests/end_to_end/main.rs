@@ -28,6 +28,7 @@ mod neighbours;
 mod permissions;
 mod policies;
 mod release;
+mod scale;
 mod sign_in;
 mod verdicts;
 

@@ -89,6 +89,16 @@ impl Simulator {
         self.list("/requests", Some(api), tenant, 0).await
     }
 
+    /// The requests to anybody after position `since`, of all tenants.
+    pub async fn all_requests(&self, since: u64) -> Result<Vec<Value>, ControlError> {
+        self.list("/requests", None, None, since).await
+    }
+
+    /// How many requests to anybody ended how, of all tenants.
+    pub async fn all_counts(&self) -> Result<Vec<Value>, ControlError> {
+        self.list("/requests/counts", None, None, 0).await
+    }
+
     /// How many requests to the broker ended how: `[{api, tenantId, method, status, count}]`.
     pub async fn counts(&self, tenant: Option<&str>) -> Result<Vec<Value>, ControlError> {
         self.list("/requests/counts", Some("broker"), tenant, 0).await
@@ -112,6 +122,12 @@ impl Simulator {
         let faults = self.call(Method::GET, "/faults", None).await?;
         let ours = faults.as_array().into_iter().flatten().find(|fault| fault["id"] == id);
         Ok(ours.and_then(|fault| fault["hits"].as_u64()).unwrap_or_default())
+    }
+
+    /// The faults that were ordered and not deleted, each with its `hits`.
+    pub async fn faults(&self) -> Result<Vec<Value>, ControlError> {
+        let answer = self.call(Method::GET, "/faults", None).await?;
+        Ok(answer.as_array().cloned().unwrap_or_default())
     }
 
     /// Deletes one fault.

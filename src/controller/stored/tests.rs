@@ -90,6 +90,6 @@ fn a_status_of_another_version_is_read_as_far_as_it_goes() {
 #[test]
 fn only_resources_of_the_same_tenant_claim_it() {
     let resource = serde_json::from_value(object(&json!({"tenantId": TENANT, "managementPolicy": "Observe"}))).unwrap();
-    assert!(!claims(&resource, TENANT.parse().unwrap()).unwrap().is_managing);
-    assert_eq!(claims(&resource, "11111111-2222-4333-8444-555555555555".parse().unwrap()), None);
+    assert!(!claims(&resource, TENANT).unwrap().is_managing);
+    assert_eq!(claims(&resource, "11111111-2222-4333-8444-555555555555"), None);
 }
