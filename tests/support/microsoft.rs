@@ -53,8 +53,8 @@ pub(crate) fn tenant(members: Value) -> Value {
         "subscriptions": [{"id": SUBSCRIPTION}],
         "workspaces": [{"resourceId": workspace()}],
     });
-    for (name, value) in members.as_object().into_iter().flatten() {
-        tenant[name] = value.clone();
+    if let Value::Object(members) = members {
+        members.into_iter().for_each(|(name, value)| tenant[name] = value);
     }
     tenant
 }
