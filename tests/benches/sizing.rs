@@ -40,8 +40,8 @@ struct Arguments {
     /// Seconds between two looks at a tenant
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     resync_seconds: u32,
-    /// Resyncs that are measured, in a steady state and again while a reading flaps
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Resyncs that are measured (one alone has no look that is known to be whole), in a steady state and again while a reading flaps
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..))]
     rounds: u32,
     /// What Cargo adds
     #[arg(long, hide = true)]
