@@ -13,7 +13,7 @@ use super::planned::{Plan, Until};
 use super::reading::Why;
 use super::signals;
 use super::situation::{Permit, Situation};
-use super::step::Outcome;
+use super::step::{Outcome, StepActor};
 use crate::api::{ConditionType, Reason};
 
 /// How often a duplicate looks whether the other resource is still there; it asks nobody but the local store.
@@ -29,6 +29,8 @@ const FRESH: SignedDuration = SignedDuration::from_hours(2);
 const CALLS_OF_AN_HOUR: i32 = 12;
 /// The most calls of one look through Microsoft's own APIs, the token's included.
 const CALLS_OF_A_LOOK: i32 = 9;
+/// How many times the poll interval goes by between two settings of one tenant.
+const POLLS_BETWEEN_SETTINGS: i32 = 3;
 /// Nothing is looked at more often than this.
 const FLOOR: SignedDuration = SignedDuration::from_millis(200);
 
@@ -45,8 +47,13 @@ pub fn pace(situation: &Situation, plan: &Plan, outcome: Option<&Outcome>, jitte
     if let Some(class) = failing(situation) {
         return after_failure(situation, class, jitter);
     }
-    if plan.next().is_some() {
-        return FLOOR;
+    match plan.next().map(|step| &step.by) {
+        // Each of them costs a whole look more, and the request budget of a tenant refills slowly.
+        Some(StepActor::Arm(_)) if matches!(outcome, Some(Outcome::Done)) => {
+            return later(capabilities.poll.saturating_mul(POLLS_BETWEEN_SETTINGS), jitter);
+        }
+        Some(_) => return FLOOR,
+        None => {}
     }
     if let Some(poll) = poll(situation, outcome) {
         return poll.max(FLOOR);

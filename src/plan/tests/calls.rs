@@ -101,6 +101,22 @@ fn a_wrong_resource_costs_at_most_12_calls_in_an_hour(#[case] wrong: World) {
     }
 }
 
+/// Each setting costs a whole look more, which the request budget of a tenant bears about twice a minute.
+#[test]
+fn a_further_setting_waits_until_the_budget_bears_it() {
+    let entry = |name: &str, digit: &str| {
+        let subscription = format!("{digit}1111111-1111-4111-8111-111111111111");
+        json!({"name": name, "type": "DefenderForCloudCloudApps", "subscriptionId": subscription})
+    };
+    let mut world = World::new(json!({"integrations": [entry("x", "1"), entry("y", "2")]})).sees_on().without_broker();
+    for name in ["x", "y"] {
+        let unlinked = link(IntegrationType::DefenderForCloudCloudApps, LinkState::Unlinked);
+        world.microsoft().links.insert(name.into(), unlinked);
+    }
+    assert!(matches!(world.plan().next().map(|step| &step.by), Some(StepActor::Arm(_))));
+    assert_eq!(pass(&mut world, &Outcome::Done, 0.0), SignedDuration::from_secs(30));
+}
+
 /// A Secret that is put right does not tell: it is looked at again within minutes, whatever the resync.
 #[rstest]
 #[case::missing(Reason::CredentialsMissing, 2)]
