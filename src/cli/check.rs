@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
+use super::administrator::Administrator;
 use super::outside;
 use super::plan::resource::{as_stored, manifests};
 use super::plan::{Exit, PlanError, ResourceError, read};
@@ -31,17 +32,8 @@ pub struct Args {
     /// Namespace of the resource and of its Secret, where the file names none
     #[arg(short, long)]
     namespace: Option<String>,
-    /// The administrator's configuration
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "TPO_CONFIG",
-        default_value = "/etc/threat-protection-operator/config.yaml"
-    )]
-    config: PathBuf,
-    /// Insist that Microsoft's APIs are the simulator's; without this they are refused when they are
-    #[arg(long, env = "TPO_ALLOW_SIMULATOR")]
-    allow_simulator: bool,
+    #[command(flatten)]
+    administrator: Administrator,
 }
 
 /// The credentials cannot be checked.
@@ -86,7 +78,7 @@ impl From<ResourceError> for CheckError {
 
 /// Checks, prints, and tells how it ended.
 pub async fn run(args: Args, output: &mut impl Write) -> Result<Exit, CheckError> {
-    let Args { file, namespace, config, allow_simulator } = args;
+    let Args { file, namespace, administrator: Administrator { config, allow_simulator } } = args;
     let manifests = manifests(&read(&file)?)?;
     let microsoft = Config::load(&config)?.microsoft;
     let client = controller::connect().await?;

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod administrator;
 pub mod check;
 pub mod crd;
 pub mod explain;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args as ClapArgs, ValueEnum};
 use jiff::Timestamp;
 
+use super::administrator::Administrator;
 use crate::controller::{Declaration, ReconcileError, declaration, now, would_ask, would_sign_in};
 use crate::plan::memory::Memory;
 use crate::plan::observed::Observed;
@@ -54,17 +55,8 @@ pub struct Args {
     /// Namespace of the resource, where the file names none
     #[arg(short, long)]
     namespace: Option<String>,
-    /// The administrator's configuration
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "TPO_CONFIG",
-        default_value = "/etc/threat-protection-operator/config.yaml"
-    )]
-    config: PathBuf,
-    /// Insist that Microsoft's APIs are the simulator's; without this they are refused when they are
-    #[arg(long, env = "TPO_ALLOW_SIMULATOR")]
-    allow_simulator: bool,
+    #[command(flatten)]
+    administrator: Administrator,
     /// The form of the output
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -135,7 +127,8 @@ impl From<ReconcileError> for PlanError {
 
 /// Plans, prints, and tells how it ended.
 pub async fn run(args: Args, output: &mut impl Write) -> Result<Exit, PlanError> {
-    let Args { name, file, world, namespace, config, allow_simulator, output: form } = args;
+    let Args { name, file, world, namespace, administrator, output: form } = args;
+    let Administrator { config, allow_simulator } = administrator;
     if [&file, &world].into_iter().flatten().filter(|path| is_standard_input(path)).count() > 1 {
         return Err(PlanError::StandardInputTwice);
     }

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::administrator::Administrator;
 use super::outside;
 use crate::config::{BrokerConfig, Config, ConfigErrors};
 use crate::controller::{self, ClusterError, Settings};
@@ -26,14 +26,8 @@ const SYNCED: &str = "watch";
 /// Arguments of `run`.
 #[derive(Debug, ClapArgs)]
 pub struct Args {
-    /// The administrator's configuration.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "TPO_CONFIG",
-        default_value = "/etc/threat-protection-operator/config.yaml"
-    )]
-    config: PathBuf,
+    #[command(flatten)]
+    administrator: Administrator,
     /// Check the configuration, name everything that is wrong with it, and end.
     #[arg(long)]
     check_config: bool,
@@ -43,9 +37,6 @@ pub struct Args {
     /// What is logged, as directives of the tracing library.
     #[arg(long, value_name = "DIRECTIVES", env = "TPO_LOG_FILTER", default_value = DEFAULT_FILTER)]
     log_filter: String,
-    /// Insist that Microsoft's APIs are the simulator's; without this they are refused when they are.
-    #[arg(long, env = "TPO_ALLOW_SIMULATOR")]
-    allow_simulator: bool,
 }
 
 /// The operator cannot run.
@@ -84,7 +75,7 @@ pub enum RunError {
 
 /// Runs the operator.
 pub async fn run(args: Args) -> Result<(), RunError> {
-    let config = Config::load(&args.config)?;
+    let config = Config::load(&args.administrator.config)?;
     if args.check_config {
         return io::stdout().lock().write_all(summary(&config).as_bytes()).map_err(RunError::Print);
     }
@@ -96,7 +87,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let address = listener.local_addr().unwrap_or(config.probes);
     let server = tokio::spawn(probes::serve(listener, heartbeat.clone(), readiness.clone(), shutdown.clone()));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %address, "started");
-    let outcome = heartbeat.beat_while(operate(config, args.allow_simulator, readiness, shutdown)).await;
+    let outcome = heartbeat.beat_while(operate(config, args.administrator.allow_simulator, readiness, shutdown)).await;
     server.abort();
     tracing::info!("ended");
     outcome

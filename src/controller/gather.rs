@@ -200,7 +200,12 @@ pub(super) async fn observed_again<R: Observe>(operator: &Operator<R>, situation
     };
     // What was read before the step says nothing of what it brought about.
     let known = &before.microsoft.clone().forgetting(&awaited);
-    let microsoft = match (&situation.desired, signer(operator, situation).await) {
+    let signer = match act {
+        Act::Arm(setting) => Some(setting.signer.clone()),
+        Act::Broker(_) if known.is_asked() => signer(operator, situation).await,
+        Act::Broker(_) => None,
+    };
+    let microsoft = match (&situation.desired, signer) {
         (Ok(desired), Some(signer)) if known.is_asked() => {
             let inquiry = inquiry::inquiry(desired, &situation.memory);
             operator.remote.glance(&Glance { signer, inquiry, awaited }, known).await

@@ -2,11 +2,10 @@
 //! memory; it never sleeps, so that a throttled tenant never holds a worker.
 //!
 //! Our own limit is 30 requests at once and 30 a minute for each tenant and application, unless the administrator sets
-//! another, because the narrowest limits
-//! of what is asked are 45 hunting queries and 50 requests for incidents a minute and tenant, all applications together
-//! (Microsoft, *Microsoft Graph service-specific throttling limits*, 2024; *List incidents API in Microsoft Defender XDR*,
-//! 2025). Hunting queries in a batch count one by one. A full observation fits into the burst twice, and a third of the limits stays for the tenant's other
-//! applications.
+//! another, because the narrowest limits of what is asked are 45 hunting queries and 50 requests for incidents a minute and
+//! tenant, all applications together (Microsoft, *Microsoft Graph service-specific throttling limits*, 2024; *List incidents
+//! API in Microsoft Defender XDR*, 2025). Hunting queries in a batch count one by one. A full observation fits into the
+//! burst twice, and a third of the limits stays for the tenant's other applications.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
