@@ -26,6 +26,7 @@ async fn a_lapsing_licence_degrades_and_turns_nothing_off() {
         ("Deleted", ("False", "NotEligible")),
         ("Enabled", ("True", "Met")),
     ] {
+        between_looks(&stage).await;
         stage.simulator.patch(TENANT, json!({"licenceState": state})).await.unwrap();
         let told = |resource: &Value| verdict(resource, "Eligible") == expected;
         let resource = stage.until("contoso", state, told).await;
@@ -38,6 +39,18 @@ async fn a_lapsing_licence_degrades_and_turns_nothing_off() {
         written = now;
     }
     assert_eq!(stage.simulator.tenant(TENANT).await.unwrap()["service"]["state"], "on");
+}
+
+/// Waits until a look has just ended, so that the next one sees a change as a whole: a look is two requests, and one that
+/// straddles a change tells it in two parts.
+async fn between_looks(stage: &Stage) {
+    let before = asked(stage, TENANT).await.len();
+    until("a look ends", async || {
+        let all = asked(stage, TENANT).await;
+        let is_hunting = |request: &Value| request["parts"].to_string().contains("runHuntingQuery");
+        all.len() > before && all.last().is_some_and(|last| is_hunting(last) && !last["status"].is_null())
+    })
+    .await;
 }
 
 /// The looks of a request log: each with whether it was a full one, and how many requests it took.
