@@ -1,19 +1,19 @@
-//! Tells people and machines what a pass did: one log line and one event each. Never fails a pass.
+//! Tells people and machines what a pass did: one log line and one event each. Never fails or delays a pass.
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::ObjectMeta;
-use kube::runtime::events::Recorder;
 
 use super::error::ReconcileError;
 use super::events;
 use super::executed::Executed;
+use super::herald::Herald;
 use crate::api::{GROUP, KIND, ThreatProtectionTenantStatus, VERSION};
 use crate::plan::situation::Subject;
 use crate::plan::step::Outcome;
 
-/// Publishes what follows from the step and from the change of status.
-pub(super) async fn announce(
-    recorder: &Recorder,
+/// Tells what follows from the step and from the change of status.
+pub(super) fn announce(
+    herald: &Herald,
     subject: &Subject,
     (old, new): (Option<&ThreatProtectionTenantStatus>, &ThreatProtectionTenantStatus),
     executed: Option<&Executed>,
@@ -23,19 +23,16 @@ pub(super) async fn announce(
     }
     let reference = reference(subject);
     for event in events::events(old, new, executed) {
-        if let Err(error) = recorder.publish(&event, &reference).await {
-            tracing::warn!(reason = event.reason, %error, "cannot publish an event");
-        }
+        herald.tell(event, reference.clone());
     }
 }
 
-/// Publishes why a pass could not be finished.
-pub(super) async fn announce_fault(recorder: &Recorder, metadata: &ObjectMeta, fault: &ReconcileError) {
-    let event = events::fault(fault);
-    let reference = refer(metadata.namespace.clone(), metadata.name.clone(), metadata.uid.clone());
-    if let Err(error) = recorder.publish(&event, &reference).await {
-        tracing::warn!(reason = event.reason, %error, "cannot publish an event");
-    }
+/// Tells why a pass could not be finished.
+pub(super) fn announce_fault(herald: &Herald, metadata: &ObjectMeta, fault: &ReconcileError) {
+    herald.tell(
+        events::fault(fault),
+        refer(metadata.namespace.clone(), metadata.name.clone(), metadata.uid.clone()),
+    );
 }
 
 /// Logs an executed step: what, through whom, and under which request id.

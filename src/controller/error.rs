@@ -28,6 +28,9 @@ pub enum ReconcileError {
         /// The missing field.
         field: &'static str,
     },
+    /// The pass ended by a fault of the program, which is told on the standard error stream.
+    #[error("the pass ended by a fault of the operator itself; report it with the operator's log")]
+    Panicked(#[source] tokio::task::JoinError),
     /// The pass took too long.
     #[error("the pass did not end within {} s", limit.as_secs())]
     TimedOut {
@@ -64,6 +67,7 @@ impl ReconcileError {
             Self::Cluster { source: kube::Error::Api(status), .. } if status.code == 422 => "refused",
             Self::Cluster { .. } => "cluster",
             Self::Encode(_) | Self::Incomplete { .. } => "internal",
+            Self::Panicked(_) => "panicked",
             Self::TimedOut { .. } => "timed-out",
         }
     }

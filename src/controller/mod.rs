@@ -3,6 +3,7 @@
 //! Input: the API server's watch and the administrator's settings. Output: status, finalizers, events, and steps
 //! handed to the room `remote`. Every decision is taken in the room `plan`.
 
+mod agenda;
 mod announce;
 mod clock;
 mod cluster;
@@ -11,21 +12,32 @@ mod error;
 mod events;
 mod executed;
 mod gather;
+mod herald;
+mod index;
+mod key;
+mod object;
 mod operator;
+mod passes;
 mod patches;
 mod preview;
+mod queue;
 mod recall;
 mod reconcile;
 mod record;
 mod run;
 mod stored;
+mod watch;
 mod work;
 
 pub use clock::now;
 pub use cluster::{ClusterError, cluster_id, connect, own_identity, wait_until_served};
 pub use error::ReconcileError;
 pub use events::{STEP_ACCEPTED, STEP_DONE, STEP_REFUSED, VERDICT};
-pub use operator::{Guarded, Operator, Settings};
+pub use index::Index;
+pub use key::Key;
+pub use object::Object;
+pub use operator::{Operator, Settings};
 pub use preview::{Declaration, declaration, preview, survey, would_ask, would_sign_in};
-pub use reconcile::reconcile;
+pub use queue::Depth;
+pub use reconcile::{Next, reconcile};
 pub use run::run;

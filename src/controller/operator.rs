@@ -1,20 +1,19 @@
 //! What every pass works with.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use kube::Client;
-use kube::core::DeserializeGuard;
-use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::Store;
+use tokio_util::sync::CancellationToken;
 
+use super::agenda::Agenda;
+use super::herald::Herald;
+use super::index::Index;
+use super::queue::Depth;
 use super::recall::Recall;
-use crate::api::{EVENT_CONTROLLER, ThreatProtectionTenant};
 use crate::plan::ownership::Tenancy;
 use crate::plan::situation::Capabilities;
 use crate::remote::credentials::OwnIdentity;
-
-/// A resource as the watch delivers it: one that cannot be read does not stop the others.
-pub type Guarded = DeserializeGuard<ThreatProtectionTenant>;
 
 /// What the administrator decided.
 #[derive(Clone, Debug)]
@@ -38,17 +37,35 @@ pub struct Operator<R> {
     pub(super) tenancy: Tenancy,
     pub(super) capabilities: Capabilities,
     pub(super) own_identity: OwnIdentity,
-    pub(super) resources: Store<Guarded>,
-    pub(super) recorder: Recorder,
-    pub(super) recall: Recall,
+    pub(super) resources: Arc<Index>,
+    pub(super) herald: Herald,
+    pub(super) recall: Arc<Recall>,
+    pub(super) agenda: Arc<Agenda>,
 }
 
 impl<R> Operator<R> {
     /// An operator that has not seen anything yet. `resources` holds all resources of the cluster.
-    pub fn new(client: Client, remote: Arc<R>, settings: Settings, resources: Store<Guarded>) -> Self {
+    pub fn new(client: Client, remote: Arc<R>, settings: Settings, resources: Arc<Index>) -> Self {
         let Settings { tenancy, capabilities, own_identity, concurrency: _, namespace: _ } = settings;
-        let recorder = Recorder::new(client.clone(), Reporter::from(EVENT_CONTROLLER));
-        let recall = Recall::default();
-        Self { client, remote, tenancy, capabilities, own_identity, resources, recorder, recall }
+        let herald = Herald::new(client.clone());
+        let (recall, agenda) = (Arc::default(), Arc::default());
+        Self { client, remote, tenancy, capabilities, own_identity, resources, herald, recall, agenda }
+    }
+
+    /// Publishes events until `stop`, and for two seconds more what waits then.
+    pub async fn publish(&self, stop: CancellationToken) {
+        self.herald.run(stop).await;
+    }
+
+    /// How many events were left out, because there were more than are published at a time.
+    #[must_use]
+    pub fn events_dropped(&self) -> u64 {
+        self.herald.dropped()
+    }
+
+    /// How much is to be looked at.
+    #[must_use]
+    pub fn depth(&self) -> Depth {
+        self.agenda.depth(Instant::now())
     }
 }
