@@ -29,10 +29,7 @@ pub(super) fn announce(
 
 /// Tells why a pass could not be finished.
 pub(super) fn announce_fault(herald: &Herald, metadata: &ObjectMeta, fault: &ReconcileError) {
-    herald.tell(
-        events::fault(fault),
-        refer(metadata.namespace.clone(), metadata.name.clone(), metadata.uid.clone()),
-    );
+    herald.tell(events::fault(fault), refer(metadata.namespace.clone(), metadata.name.clone(), metadata.uid.clone()));
 }
 
 /// Logs an executed step: what, through whom, and under which request id.

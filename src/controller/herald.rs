@@ -52,7 +52,9 @@ impl Herald {
         if (is_good_news && is_crowded) || self.sender.try_send((event, about)).is_err() {
             let before = self.dropped.fetch_add(1, Ordering::Relaxed);
             if before == 0 {
-                tracing::warn!("more events than are published at a time: some are left out, and the status has them all");
+                tracing::warn!(
+                    "more events than are published at a time: some are left out, and the status has them all"
+                );
             }
         }
     }

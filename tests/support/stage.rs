@@ -65,6 +65,8 @@ pub(crate) struct Configuration {
     pub(crate) request_timeout: u32,
     /// Entries of `timing`.
     pub(crate) timing: Vec<(&'static str, u32)>,
+    /// `controller.concurrency`; `None`: as administrators find it.
+    pub(crate) concurrency: Option<u32>,
     /// The one namespace that is watched.
     pub(crate) namespace: Option<String>,
     /// Where Microsoft's APIs are: at this simulator, if there is one, else where they really are.
@@ -102,12 +104,17 @@ impl Configuration {
             }
             let _ = write!(text, "  caFile: {}\n{}", ca_file.display(), self.microsoft_lines);
         }
-        text.push_str("timing:\n");
+        text.push_str(if self.timing.is_empty() { "" } else { "timing:\n" });
         for (name, seconds) in &self.timing {
             let _ = writeln!(text, "  {name}: {seconds}");
         }
         let namespace = self.namespace.as_ref().map(|name| format!("  watchNamespace: {name}\n")).unwrap_or_default();
-        let _ = write!(text, "controller:\n  concurrency: 16\n{namespace}probes:\n  listen: 127.0.0.1:0\n");
+        let concurrency = self.concurrency.map(|most| format!("  concurrency: {most}\n")).unwrap_or_default();
+        let controller = format!("{concurrency}{namespace}");
+        if !controller.is_empty() {
+            let _ = write!(text, "controller:\n{controller}");
+        }
+        text.push_str("probes:\n  listen: 127.0.0.1:0\n");
         text
     }
 
@@ -189,6 +196,7 @@ impl Stage {
                 ("retryMaximumSeconds", 2),
                 ("slowProbeSeconds", 2),
             ],
+            concurrency: Some(16),
             namespace: Some(self.namespace.clone()),
             microsoft: Some(self.announcement.clone()),
             // Stages look every second.
