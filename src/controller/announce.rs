@@ -2,18 +2,19 @@
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::ObjectMeta;
-use kube::runtime::events::Recorder;
+use kube::runtime::events::{Event, Recorder};
 
 use super::error::ReconcileError;
 use super::events;
 use super::executed::Executed;
+use super::meter::Meter;
 use crate::api::{GROUP, KIND, ThreatProtectionTenantStatus, VERSION};
 use crate::plan::situation::Subject;
 use crate::plan::step::Outcome;
 
 /// Publishes what follows from the step and from the change of status.
 pub(super) async fn announce(
-    recorder: &Recorder,
+    (recorder, meter): (&Recorder, &Meter),
     subject: &Subject,
     (old, new): (Option<&ThreatProtectionTenantStatus>, &ThreatProtectionTenantStatus),
     executed: Option<&Executed>,
@@ -23,17 +24,25 @@ pub(super) async fn announce(
     }
     let reference = reference(subject);
     for event in events::events(old, new, executed) {
-        if let Err(error) = recorder.publish(&event, &reference).await {
-            tracing::warn!(reason = event.reason, %error, "cannot publish an event");
-        }
+        publish((recorder, meter), &event, &reference).await;
     }
 }
 
 /// Publishes why a pass could not be finished.
-pub(super) async fn announce_fault(recorder: &Recorder, metadata: &ObjectMeta, fault: &ReconcileError) {
+pub(super) async fn announce_fault(
+    (recorder, meter): (&Recorder, &Meter),
+    metadata: &ObjectMeta,
+    fault: &ReconcileError,
+) {
     let event = events::fault(fault);
     let reference = refer(metadata.namespace.clone(), metadata.name.clone(), metadata.uid.clone());
-    if let Err(error) = recorder.publish(&event, &reference).await {
+    publish((recorder, meter), &event, &reference).await;
+}
+
+async fn publish((recorder, meter): (&Recorder, &Meter), event: &Event, reference: &ObjectReference) {
+    let published = recorder.publish(event, reference).await;
+    meter.told(published.is_ok());
+    if let Err(error) = published {
         tracing::warn!(reason = event.reason, %error, "cannot publish an event");
     }
 }

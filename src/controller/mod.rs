@@ -4,6 +4,7 @@
 //! handed to the room `remote`. Every decision is taken in the room `plan`.
 
 mod announce;
+mod census;
 mod clock;
 mod cluster;
 mod credentials;
@@ -11,6 +12,7 @@ mod error;
 mod events;
 mod executed;
 mod gather;
+mod meter;
 mod operator;
 mod patches;
 mod preview;
@@ -21,11 +23,13 @@ mod run;
 mod stored;
 mod work;
 
+pub use census::Census;
 pub use clock::now;
 pub use cluster::{ClusterError, cluster_id, connect, own_identity, wait_until_served};
 pub use error::ReconcileError;
 pub use events::{STEP_ACCEPTED, STEP_DONE, STEP_REFUSED, VERDICT};
+pub use meter::Meter;
 pub use operator::{Guarded, Operator, Settings};
 pub use preview::{Declaration, declaration, preview, survey, would_ask, would_sign_in};
 pub use reconcile::reconcile;
-pub use run::run;
+pub use run::{Instruments, run};

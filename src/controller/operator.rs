@@ -7,6 +7,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
 
+use super::meter::Meter;
 use super::recall::Recall;
 use crate::api::{EVENT_CONTROLLER, ThreatProtectionTenant};
 use crate::plan::ownership::Tenancy;
@@ -41,6 +42,7 @@ pub struct Operator<R> {
     pub(super) resources: Store<Guarded>,
     pub(super) recorder: Recorder,
     pub(super) recall: Recall,
+    pub(super) meter: Meter,
 }
 
 impl<R> Operator<R> {
@@ -49,6 +51,13 @@ impl<R> Operator<R> {
         let Settings { tenancy, capabilities, own_identity, concurrency: _, namespace: _ } = settings;
         let recorder = Recorder::new(client.clone(), Reporter::from(EVENT_CONTROLLER));
         let recall = Recall::default();
-        Self { client, remote, tenancy, capabilities, own_identity, resources, recorder, recall }
+        let meter = Meter::default();
+        Self { client, remote, tenancy, capabilities, own_identity, resources, recorder, recall, meter }
+    }
+
+    /// The same, counting what it does.
+    #[must_use]
+    pub fn counting(self, meter: Meter) -> Self {
+        Self { meter, ..self }
     }
 }

@@ -102,6 +102,14 @@ impl Recall {
         self.lock().get(uid).is_some_and(|entry| entry.faults > 0)
     }
 
+    /// How many resources rest until it is time to look again, and how many wait after a failed pass.
+    pub(super) fn resting(&self, now: Instant) -> (u64, u64) {
+        self.lock().values().fold((0, 0), |(resting, failing), entry| {
+            let is_resting = entry.handled.as_ref().is_some_and(|handled| now < handled.due);
+            (resting + u64::from(is_resting), failing + u64::from(entry.faults > 0))
+        })
+    }
+
     /// The next pass must not take the resource for dealt with.
     pub(super) fn wake(&self, uid: &str) {
         if let Some(entry) = self.lock().get_mut(uid) {

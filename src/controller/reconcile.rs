@@ -37,11 +37,15 @@ where
         return Ok(Action::requeue(rest));
     }
     let tenant = object.0.as_ref().map_or("", |resource| &resource.spec.tenant_id);
-    let span = tracing::info_span!("reconcile", namespace = metadata.namespace, resource = metadata.name, tenant);
-    let pass = pass(&object, &operator).instrument(span);
+    let counted = operator.meter.begin();
+    let (generation, number) = (metadata.generation, counted.number());
+    let (namespace, resource) = (&metadata.namespace, &metadata.name);
+    let span = tracing::info_span!("reconcile", namespace, resource, tenant, generation, pass = number);
+    let pass = pass(&object, &operator).instrument(span.clone());
     let ended = tokio::time::timeout(LIMIT, pass).await.unwrap_or(Err(ReconcileError::TimedOut { limit: LIMIT }));
+    counted.end(&ended);
     if let Err(fault) = &ended {
-        tell_fault(&operator, &object, fault).await;
+        tell_fault(&operator, &object, fault).instrument(span).await;
     }
     ended
 }
@@ -51,7 +55,7 @@ async fn tell_fault<R>(operator: &Operator<R>, object: &Guarded, fault: &Reconci
     let metadata = object.meta();
     let is_told = metadata.uid.as_deref().is_some_and(|uid| operator.recall.is_failing(uid));
     if !fault.is_ordinary() && !is_told {
-        announce_fault(&operator.recorder, metadata, fault).await;
+        announce_fault((&operator.recorder, &operator.meter), metadata, fault).await;
     }
 }
 
@@ -63,14 +67,15 @@ where
     let permit = gather::permit(operator, &stored);
     let now = clock::now();
     let work = gathered(operator, &stored, permit, now).await;
-    let mut record = Record::open(&operator.client, &stored)?;
+    let mut record = Record::open(&operator.client, &stored, &operator.meter)?;
     let Some(work) = work.settle(&mut record).await? else { return Ok(Action::await_change()) };
     let work = work.advance(operator, &mut record).await?;
     let Some(work) = work.settle(&mut record).await? else { return Ok(Action::await_change()) };
     let status = report(&work.situation, &work.plan);
     record.conclude(&status, work.executed.is_some()).await?;
     let change = (stored.status.as_ref(), &status);
-    announce(&operator.recorder, &work.situation.subject, change, work.executed.as_ref()).await;
+    operator.meter.concluded(stored.claimant.created, change, now);
+    announce((&operator.recorder, &operator.meter), &work.situation.subject, change, work.executed.as_ref()).await;
     let wait = waiting(pace(&work.situation, &work.plan, work.outcome(), fastrand::f64()));
     let handled = Handled { versions: record.into_versions(), due: Instant::now() + wait };
     let kept = kept(operator, &work, now);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
 use kube::runtime::controller::{Action, Config, Controller, Error};
@@ -12,17 +12,30 @@ use kube::runtime::watcher;
 use kube::{Client, Resource};
 use tokio_util::sync::CancellationToken;
 
+use super::census::Census;
+use super::clock;
 use super::cluster::scoped;
 use super::error::ReconcileError;
+use super::meter::Meter;
 use super::operator::{Guarded, Operator, Settings};
 use super::recall::{CATCH_UP, Recall, backoff};
 use super::reconcile::reconcile;
+use crate::ops::heartbeat::Heartbeat;
 use crate::remote::{Execute, Observe};
 
 /// The time for running passes to end after the process was told to.
 const DRAIN: Duration = Duration::from_secs(10);
 /// The time between two sweeps of what is remembered of vanished resources.
 const SWEEP: Duration = Duration::from_mins(10);
+
+/// How a run of the loop can be watched.
+#[derive(Clone, Debug, Default)]
+pub struct Instruments {
+    /// What is counted.
+    pub meter: Meter,
+    /// The sign of life of the loop.
+    pub heartbeat: Heartbeat,
+}
 
 type Finished = Result<(ObjectRef<Guarded>, Action), Error<ReconcileError, watcher::Error>>;
 
@@ -31,23 +44,28 @@ pub async fn run<R>(
     client: Client,
     remote: Arc<R>,
     settings: Settings,
+    instruments: Instruments,
     shutdown: CancellationToken,
     on_synced: impl FnOnce() + Send + 'static,
 ) where
     R: Observe + Execute + Send + Sync + 'static,
 {
+    let Instruments { meter, heartbeat } = instruments;
     let resources = scoped::<Guarded>(&client, settings.namespace.as_deref());
     let controller = Controller::new(resources, watcher::Config::default())
         .with_config(Config::default().concurrency(settings.concurrency.max(1)))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned());
     let resources = controller.store();
-    let operator = Arc::new(Operator::new(client, remote, settings, resources.clone()));
+    let operator = Arc::new(Operator::new(client, remote, settings, resources.clone()).counting(meter.clone()));
+    let counted = operator.clone();
+    meter.gather(move || census(&counted));
+    meter.leads(true);
     let background = shutdown.child_token();
     tokio::spawn(background.clone().run_until_cancelled_owned(signal_sync(resources.clone(), on_synced)));
     tokio::spawn(background.clone().run_until_cancelled_owned(sweep(operator.clone(), resources)));
     let finished = controller.run(reconcile::<R>, error_policy, operator);
     tokio::select! {
-        () = drain(finished) => tracing::info!("every pass has ended"),
+        () = drain(finished, &heartbeat) => tracing::info!("every pass has ended"),
         () = too_late(&shutdown) => tracing::warn!("passes were cut off: they did not end within {} s", DRAIN.as_secs()),
     }
     background.cancel();
@@ -74,9 +92,9 @@ fn retry(recall: &Recall, uid: &str, error: &ReconcileError, jitter: f64) -> Act
     }
 }
 
-async fn drain(finished: impl Stream<Item = Finished>) {
+async fn drain(finished: impl Stream<Item = Finished>, heartbeat: &Heartbeat) {
     let mut finished = pin!(finished);
-    while let Some(result) = finished.next().await {
+    while let Some(result) = heartbeat.beat_while(finished.next()).await {
         log(&result);
     }
 }
@@ -121,6 +139,23 @@ async fn signal_sync(resources: Store<Guarded>, on_synced: impl FnOnce()) {
         tracing::info!(resources = resources.len(), "every resource is known");
         on_synced();
     }
+}
+
+/// What can be seen in the cluster just now.
+fn census<R>(operator: &Operator<R>) -> Census {
+    let mut census = Census::default();
+    let now = clock::now();
+    for object in operator.resources.state() {
+        match &object.0 {
+            Ok(resource) => census.count(resource.status.as_ref(), now),
+            Err(_) => census.count_unreadable(),
+        }
+    }
+    let (resting, failing) = operator.recall.resting(Instant::now());
+    census.backing_off = failing;
+    let idle = resting + failing + operator.meter.in_flight();
+    census.queued = census.resources.saturating_sub(idle);
+    census
 }
 
 async fn sweep<R>(operator: Arc<Operator<R>>, resources: Store<Guarded>) {

@@ -30,6 +30,8 @@ pub(super) struct Stored {
     pub tenant: Option<TenantId>,
     /// The resource as one of those that may declare the same tenant.
     pub claimant: Claimant,
+    /// Since when it is deleted.
+    pub deleted: Option<Timestamp>,
     /// What was last reported.
     pub status: Option<ThreatProtectionTenantStatus>,
 }
@@ -82,7 +84,8 @@ impl Stored {
         };
         let resource_version = required(metadata.resource_version.as_ref(), "resourceVersion")?;
         let claimant = claimant(metadata, is_managing, has_proved(status.as_ref()));
-        Ok(Self { subject, resource_version, desired, tenant, claimant, status })
+        let deleted = metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        Ok(Self { subject, resource_version, desired, tenant, claimant, deleted, status })
     }
 }
 

@@ -3,12 +3,12 @@
 //! Labels are of fixed sets, and every one of them is there from the start: a counter that appears with its first event
 //! hides that event from whoever asks how much was added.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -18,6 +18,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::budget::Left;
 use super::call::Api;
 use super::http::{Answer, ExchangeError};
 
@@ -138,34 +139,27 @@ const fn class_of(error: &ExchangeError) -> &'static str {
 }
 
 /// What is left of the budgets, gathered when it is asked for.
-pub(super) struct Budgets<R> {
-    /// Whose budgets.
-    pub of: Arc<R>,
-    /// The smallest share that is left and how many tenants are held back, by API.
-    pub left: fn(&R, Timestamp) -> Vec<(Api, f64, usize)>,
-    /// Tells the time.
-    pub clock: fn() -> Timestamp,
-}
+pub(super) struct Budgets<F>(pub F);
 
-impl<R> fmt::Debug for Budgets<R> {
+impl<F> fmt::Debug for Budgets<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Budgets")
     }
 }
 
-impl<R: Send + Sync + 'static> Collector for Budgets<R> {
+impl<F: Fn() -> BTreeMap<Api, Left> + Send + Sync + 'static> Collector for Budgets<F> {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let left = (self.left)(&self.of, (self.clock)());
+        let left = (self.0)();
         let help = "Smallest share of the request budget of a Microsoft API that any tenant has left.";
         let unit = Unit::Other("ratio".to_owned());
         let mut shares = encoder.encode_descriptor("remote_budget_left", help, Some(&unit), MetricType::Gauge)?;
-        for (api, share, _) in &left {
-            ConstGauge::new(*share).encode(shares.encode_family(&[("api", api.name())])?)?;
+        for (api, left) in &left {
+            ConstGauge::new(left.share).encode(shares.encode_family(&[("api", api.name())])?)?;
         }
         let help = "Tenants that a Microsoft API asked to wait.";
         let mut held_back = encoder.encode_descriptor("remote_tenants_held_back", help, None, MetricType::Gauge)?;
-        for (api, _, count) in &left {
-            ConstGauge::new(i64::try_from(*count).unwrap_or(i64::MAX))
+        for (api, left) in &left {
+            ConstGauge::new(i64::try_from(left.held_back).unwrap_or(i64::MAX))
                 .encode(held_back.encode_family(&[("api", api.name())])?)?;
         }
         Ok(())

@@ -44,11 +44,8 @@ impl Outside {
     /// Shows what is counted, and what is left of the request budgets.
     pub fn measure(self: &Arc<Self>, registry: &mut Registry, clock: fn() -> Timestamp) {
         self.gate.meter().register(registry);
-        let left = |outside: &Self, now: Timestamp| {
-            let budgets = outside.budgets(now).into_iter();
-            budgets.map(|(api, Left { share, held_back })| (api, share, held_back)).collect()
-        };
-        registry.register_collector(Box::new(Budgets { of: Arc::clone(self), left, clock }));
+        let outside = Arc::clone(self);
+        registry.register_collector(Box::new(Budgets(move || outside.budgets(clock()))));
     }
 
     /// What is left of the request budgets.

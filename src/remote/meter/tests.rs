@@ -5,8 +5,8 @@ use rstest::rstest;
 
 use super::*;
 
-fn answer(status: u16) -> Result<Answer, ExchangeError> {
-    Ok(Answer {
+fn answered(status: u16) -> Answer {
+    Answer {
         status,
         retry_after: Some(SignedDuration::from_secs(7)),
         request_id: None,
@@ -15,7 +15,7 @@ fn answer(status: u16) -> Result<Answer, ExchangeError> {
         is_simulated: false,
         redirect_host: None,
         body: Ok(Vec::new()),
-    })
+    }
 }
 
 fn shown(meter: &Meter) -> String {
@@ -27,20 +27,20 @@ fn shown(meter: &Meter) -> String {
 }
 
 #[rstest]
-#[case::fine(answer(200), "ok")]
-#[case::created(answer(201), "ok")]
-#[case::redirected(answer(302), "protocol")]
-#[case::wrong(answer(400), "invalid")]
-#[case::refused(answer(401), "auth")]
-#[case::forbidden(answer(403), "permission")]
-#[case::not_there(answer(404), "absent")]
-#[case::gone(answer(410), "absent")]
-#[case::busy(answer(422), "invalid")]
-#[case::throttled(answer(429), "throttled")]
-#[case::down(answer(503), "transient")]
+#[case::fine(Ok(answered(200)), "ok")]
+#[case::created(Ok(answered(201)), "ok")]
+#[case::redirected(Ok(answered(302)), "protocol")]
+#[case::wrong(Ok(answered(400)), "invalid")]
+#[case::refused(Ok(answered(401)), "auth")]
+#[case::forbidden(Ok(answered(403)), "permission")]
+#[case::not_there(Ok(answered(404)), "absent")]
+#[case::gone(Ok(answered(410)), "absent")]
+#[case::busy(Ok(answered(422)), "invalid")]
+#[case::throttled(Ok(answered(429)), "throttled")]
+#[case::down(Ok(answered(503)), "transient")]
 #[case::late(Err(ExchangeError::Timeout), "transient")]
 #[case::too_large(Err(ExchangeError::TooLarge { limit: crate::remote::http::BodyLimit::Broker }), "protocol")]
-#[case::cut(Ok(Answer { body: Err(ExchangeError::Timeout), ..answer(200).unwrap() }), "transient")]
+#[case::cut(Ok(Answer { body: Err(ExchangeError::Timeout), ..answered(200) }), "transient")]
 fn how_a_request_ended(#[case] result: Result<Answer, ExchangeError>, #[case] expected: &str) {
     assert_eq!(class(&result), expected);
     assert!(CLASSES.contains(&expected));
@@ -49,8 +49,12 @@ fn how_a_request_ended(#[case] result: Result<Answer, ExchangeError>, #[case] ex
 #[test]
 fn requests_are_counted_and_timed() {
     let meter = Meter::default();
-    meter.clone().ended(Asked::of(crate::remote::call::Operation::Hunting), &answer(200), Duration::from_millis(30));
-    meter.ended(Asked::FETCH, &answer(429), Duration::from_secs(3));
+    meter.clone().ended(
+        Asked::of(crate::remote::call::Operation::Hunting),
+        &Ok(answered(200)),
+        Duration::from_millis(30),
+    );
+    meter.ended(Asked::FETCH, &Ok(answered(429)), Duration::from_secs(3));
     let shown = shown(&meter);
     for line in [
         "remote_requests_total{api=\"graph\",operation=\"hunting\",class=\"ok\"} 1",
