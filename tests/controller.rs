@@ -19,7 +19,7 @@ use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use threat_protection_operator::api::{CRD_NAME, FINALIZER, ThreatProtectionTenant};
-use threat_protection_operator::controller::{self, Settings};
+use threat_protection_operator::controller::{self, Instruments, Settings};
 use threat_protection_operator::plan::microsoft::Microsoft;
 use threat_protection_operator::plan::observed::{Instance, InstanceParameters, Observed};
 use threat_protection_operator::plan::ownership::{Grants, Tenancy};
@@ -139,7 +139,8 @@ impl Stage {
         let shutdown = CancellationToken::new();
         assert!(controller::wait_until_served(&client, None, &shutdown).await);
         let (remote, settings) = (Arc::clone(&world), settings(namespace)?);
-        let operator = tokio::spawn(controller::run(client, remote, settings, shutdown.clone(), || ()));
+        let operator =
+            tokio::spawn(controller::run(client, remote, settings, Instruments::default(), shutdown.clone(), || ()));
         Ok(Self { admin, namespace, world, shutdown, operator, _turn: turn })
     }
 

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::administrator::Administrator;
 use super::outside;
 use crate::config::{BrokerConfig, Config, ConfigErrors};
-use crate::controller::{self, ClusterError, Settings};
-use crate::ops::metrics::{Budget, Metrics};
+use crate::controller::{self, ClusterError, Instruments, Settings};
+use crate::ops::metrics::Metrics;
 use crate::ops::probes::{self, Heartbeat, Readiness};
 use crate::ops::shutdown;
 use crate::ops::telemetry::{self, DEFAULT_FILTER, LogFormat, TelemetryError};
@@ -87,7 +87,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let address = listener.local_addr().unwrap_or(config.probes);
     let server = tokio::spawn(probes::serve(listener, heartbeat.clone(), readiness.clone(), shutdown.clone()));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %address, "started");
-    let outcome = heartbeat.beat_while(operate(config, args.administrator.allow_simulator, readiness, shutdown)).await;
+    let instruments = Instruments { heartbeat, ..Instruments::default() };
+    let outcome = operate(config, args.administrator.allow_simulator, (instruments, readiness), shutdown).await;
     server.abort();
     tracing::info!("ended");
     outcome
@@ -96,31 +97,35 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 async fn operate(
     config: Config,
     allow_simulator: bool,
-    readiness: Readiness,
+    (instruments, readiness): (Instruments, Readiness),
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
+    let heartbeat = instruments.heartbeat.clone();
     let client = controller::connect().await?;
-    if !controller::wait_until_served(&client, config.watch_namespace.as_deref(), &shutdown).await {
+    let served = controller::wait_until_served(&client, config.watch_namespace.as_deref(), &shutdown);
+    if !heartbeat.beat_while(served).await {
         return Ok(());
     }
     readiness.done(SERVED);
     let Config { tenancy, broker, microsoft, capabilities, concurrency, watch_namespace: namespace, probes: _ } =
         config;
     let own_identity = microsoft.own_identity.clone();
-    let remote = Arc::new(outside::configured::<RunError>(broker, microsoft, allow_simulator, &client).await?);
-    show(&remote, &readiness);
+    let remote =
+        heartbeat.beat_while(outside::configured::<RunError>(broker, microsoft, allow_simulator, &client)).await?;
+    let remote = Arc::new(remote);
+    show(&remote, &instruments, &readiness);
     let settings = Settings { tenancy, capabilities, own_identity, concurrency, namespace };
-    controller::run(client, remote, settings, shutdown, move || readiness.done(SYNCED)).await;
+    controller::run(client, remote, settings, instruments, shutdown, move || readiness.done(SYNCED)).await;
     Ok(())
 }
 
 /// Shows the health of the outside world beside the probes.
-fn show(remote: &Arc<Outside>, readiness: &Readiness) {
-    let (of_broker, of_budget) = (Arc::clone(remote), Arc::clone(remote));
+fn show(remote: &Arc<Outside>, instruments: &Instruments, readiness: &Readiness) {
+    let of_broker = Arc::clone(remote);
     readiness.show(move || vec![format!("broker: {}", health(of_broker.broker()))]);
-    readiness.measure(Metrics::new(move || {
-        let budgets = of_budget.budgets(controller::now()).into_iter();
-        budgets.map(|(api, left)| Budget { api: api.name(), left: left.share, held_back: left.held_back }).collect()
+    readiness.measure(Metrics::new(instruments.heartbeat.clone(), |registry| {
+        instruments.meter.register(registry);
+        remote.measure(registry, controller::now);
     }));
 }
 

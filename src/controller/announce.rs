@@ -7,13 +7,14 @@ use super::error::ReconcileError;
 use super::events;
 use super::executed::Executed;
 use super::herald::Herald;
+use super::meter::Meter;
 use crate::api::{GROUP, KIND, ThreatProtectionTenantStatus, VERSION};
 use crate::plan::situation::Subject;
 use crate::plan::step::Outcome;
 
 /// Tells what follows from the step and from the change of status.
 pub(super) fn announce(
-    herald: &Herald,
+    (herald, meter): (&Herald, &Meter),
     subject: &Subject,
     (old, new): (Option<&ThreatProtectionTenantStatus>, &ThreatProtectionTenantStatus),
     executed: Option<&Executed>,
@@ -23,13 +24,14 @@ pub(super) fn announce(
     }
     let reference = reference(subject);
     for event in events::events(old, new, executed) {
-        herald.tell(event, reference.clone());
+        herald.tell(meter, event, reference.clone());
     }
 }
 
 /// Tells why a pass could not be finished.
-pub(super) fn announce_fault(herald: &Herald, metadata: &ObjectMeta, fault: &ReconcileError) {
-    herald.tell(events::fault(fault), refer(metadata.namespace.clone(), metadata.name.clone(), metadata.uid.clone()));
+pub(super) fn announce_fault((herald, meter): (&Herald, &Meter), metadata: &ObjectMeta, fault: &ReconcileError) {
+    let about = refer(metadata.namespace.clone(), metadata.name.clone(), metadata.uid.clone());
+    herald.tell(meter, events::fault(fault), about);
 }
 
 /// Logs an executed step: what, through whom, and under which request id.

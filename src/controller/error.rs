@@ -57,7 +57,10 @@ impl ReconcileError {
         }
     }
 
-    /// Short name for logs and metrics.
+    /// Every class there is.
+    pub const CLASSES: [&str; 7] = ["changed", "gone", "forbidden", "refused", "cluster", "internal", "timed-out"];
+
+    /// Short name for logs and metrics; one of `CLASSES`.
     #[must_use]
     pub fn class(&self) -> &'static str {
         match self {
@@ -109,6 +112,7 @@ mod tests {
         #[case] of_write: &str,
         #[case] of_patch: &str,
     ) {
+        assert!(ReconcileError::CLASSES.contains(&of_write));
         assert_eq!(ReconcileError::cluster("write", answer(code, reason)).class(), of_write);
         assert_eq!(ReconcileError::patch("write", answer(code, reason)).class(), of_patch);
     }

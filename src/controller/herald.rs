@@ -4,8 +4,8 @@
 //! news is left out first.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
@@ -16,6 +16,7 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::meter::Meter;
 use crate::api::EVENT_CONTROLLER;
 
 /// Events that wait at most.
@@ -34,7 +35,8 @@ pub(super) struct Herald {
     sender: mpsc::Sender<Waiting>,
     receiver: Mutex<Option<mpsc::Receiver<Waiting>>>,
     recorder: Recorder,
-    dropped: Arc<AtomicU64>,
+    /// Whether it was said that events are left out.
+    is_crowded: AtomicBool,
 }
 
 impl Herald {
@@ -42,43 +44,40 @@ impl Herald {
     pub(super) fn new(client: Client) -> Self {
         let (sender, receiver) = mpsc::channel(MOST);
         let recorder = Recorder::new(client, Reporter::from(EVENT_CONTROLLER));
-        Self { sender, receiver: Mutex::new(Some(receiver)), recorder, dropped: Arc::default() }
+        Self { sender, receiver: Mutex::new(Some(receiver)), recorder, is_crowded: AtomicBool::new(false) }
     }
 
     /// Puts an event down to be published. Never waits and never fails.
-    pub(super) fn tell(&self, event: Event, about: ObjectReference) {
+    pub(super) fn tell(&self, meter: &Meter, event: Event, about: ObjectReference) {
         let is_good_news = matches!(event.type_, EventType::Normal);
         let is_crowded = self.sender.capacity() < MOST / 2;
         if (is_good_news && is_crowded) || self.sender.try_send((event, about)).is_err() {
-            let before = self.dropped.fetch_add(1, Ordering::Relaxed);
-            if before == 0 {
+            meter.told(false);
+            if !self.is_crowded.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
                     "more events than are published at a time: some are left out, and the status has them all"
                 );
             }
+        } else if !is_crowded {
+            self.is_crowded.store(false, Ordering::Relaxed);
         }
-    }
-
-    /// How many events were left out.
-    pub(super) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
     }
 
     /// Publishes what is put down, until `stop`; what waits then is published for two seconds more. Only the first call
     /// does anything.
-    pub(super) async fn run(&self, stop: CancellationToken) {
+    pub(super) async fn run(&self, meter: &Meter, stop: CancellationToken) {
         let Some(mut waiting) = self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         let pace = RateLimiter::direct(Quota::per_second(PER_SECOND).allow_burst(BURST));
         let paced = async {
             while let Some(next) = waiting.recv().await {
                 turn(&pace).await;
-                self.publish(next).await;
+                self.publish(meter, next).await;
             }
         };
         stop.run_until_cancelled(paced).await;
         let farewell = async {
             while let Ok(next) = waiting.try_recv() {
-                self.publish(next).await;
+                self.publish(meter, next).await;
             }
         };
         if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
@@ -86,8 +85,10 @@ impl Herald {
         }
     }
 
-    async fn publish(&self, (event, about): Waiting) {
-        if let Err(error) = self.recorder.publish(&event, &about).await {
+    async fn publish(&self, meter: &Meter, (event, about): Waiting) {
+        let published = self.recorder.publish(&event, &about).await;
+        meter.told(published.is_ok());
+        if let Err(error) = published {
             tracing::warn!(reason = event.reason, %error, "cannot publish an event");
         }
     }
@@ -116,27 +117,33 @@ mod tests {
 
     #[tokio::test]
     async fn good_news_is_left_out_before_warnings_and_nothing_waits_without_bound() {
-        let herald = Herald::new(client());
+        let (herald, meter) = (Herald::new(client()), Meter::default());
         for _ in 0..MOST {
-            herald.tell(event(EventType::Normal), ObjectReference::default());
+            herald.tell(&meter, event(EventType::Normal), ObjectReference::default());
         }
         let kept = MOST / 2 + 1;
-        assert_eq!(herald.dropped(), (MOST - kept) as u64);
+        assert_eq!(MOST - herald.sender.capacity(), kept);
         for _ in 0..MOST {
-            herald.tell(event(EventType::Warning), ObjectReference::default());
+            herald.tell(&meter, event(EventType::Warning), ObjectReference::default());
         }
-        assert_eq!(herald.dropped(), MOST as u64, "all that there is no room for");
+        assert_eq!(herald.sender.capacity(), 0);
+        let mut registry = prometheus_client::registry::Registry::default();
+        meter.register(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let left_out = format!("events_total{{result=\"dropped\"}} {MOST}");
+        assert!(text.contains(&left_out), "{left_out}");
     }
 
     #[tokio::test]
     async fn events_that_cannot_be_published_hold_nobody_up() {
-        let herald = Herald::new(client());
+        let (herald, meter) = (Herald::new(client()), Meter::default());
         for _ in 0..10 {
-            herald.tell(event(EventType::Warning), ObjectReference::default());
+            herald.tell(&meter, event(EventType::Warning), ObjectReference::default());
         }
         let stop = CancellationToken::new();
         stop.cancel();
-        tokio::time::timeout(Duration::from_secs(5), herald.run(stop)).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(5), herald.run(&meter, stop)).await.unwrap();
         assert_eq!(herald.sender.capacity(), MOST);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::census::{Census, Facts};
 use super::key::Key;
 use super::object::Object;
 use super::stored::{self, Claim};
@@ -33,6 +34,7 @@ struct Entry {
     created: Timestamp,
     claim: Claim,
     is_settled: bool,
+    facts: Facts,
     body: Packed,
 }
 
@@ -96,6 +98,15 @@ impl Index {
     /// Every resource, and whether its last report says that it is as declared.
     pub(super) fn all(&self) -> Vec<(Arc<Key>, bool)> {
         self.lock().entries.iter().map(|(key, entry)| (Arc::clone(key), entry.is_settled)).collect()
+    }
+
+    /// What all resources say of themselves, as numbers.
+    pub(super) fn census(&self, now: Timestamp) -> Census {
+        let mut census = Census::default();
+        for entry in self.lock().entries.values() {
+            census.count(&entry.facts, now);
+        }
+        census
     }
 
     /// The uids of all resources.
@@ -163,6 +174,7 @@ impl Entry {
             tenant: if claim.is_readable { object.tenant().into() } else { Box::default() },
             created: stored::created(metadata),
             is_settled: stored::is_settled(object),
+            facts: Facts::of(&object.status, claim.is_readable),
             claim,
             body: Packed::of(object),
         }

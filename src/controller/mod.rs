@@ -5,6 +5,7 @@
 
 mod agenda;
 mod announce;
+mod census;
 mod clock;
 mod cluster;
 mod credentials;
@@ -15,6 +16,7 @@ mod gather;
 mod herald;
 mod index;
 mod key;
+mod meter;
 mod object;
 mod operator;
 mod passes;
@@ -29,15 +31,16 @@ mod stored;
 mod watch;
 mod work;
 
+pub use census::Census;
 pub use clock::now;
 pub use cluster::{ClusterError, cluster_id, connect, own_identity, wait_until_served};
 pub use error::ReconcileError;
 pub use events::{STEP_ACCEPTED, STEP_DONE, STEP_REFUSED, VERDICT};
 pub use index::Index;
 pub use key::Key;
+pub use meter::Meter;
 pub use object::Object;
 pub use operator::{Operator, Settings};
 pub use preview::{Declaration, declaration, preview, survey, would_ask, would_sign_in};
-pub use queue::Depth;
 pub use reconcile::{Next, reconcile};
-pub use run::run;
+pub use run::{Instruments, run};

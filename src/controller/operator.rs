@@ -7,9 +7,11 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::agenda::Agenda;
+use super::census::Census;
+use super::clock;
 use super::herald::Herald;
 use super::index::Index;
-use super::queue::Depth;
+use super::meter::Meter;
 use super::recall::Recall;
 use crate::plan::ownership::Tenancy;
 use crate::plan::situation::Capabilities;
@@ -41,6 +43,7 @@ pub struct Operator<R> {
     pub(super) herald: Herald,
     pub(super) recall: Arc<Recall>,
     pub(super) agenda: Arc<Agenda>,
+    pub(super) meter: Meter,
 }
 
 impl<R> Operator<R> {
@@ -49,23 +52,28 @@ impl<R> Operator<R> {
         let Settings { tenancy, capabilities, own_identity, concurrency: _, namespace: _ } = settings;
         let herald = Herald::new(client.clone());
         let (recall, agenda) = (Arc::default(), Arc::default());
-        Self { client, remote, tenancy, capabilities, own_identity, resources, herald, recall, agenda }
+        let meter = Meter::default();
+        Self { client, remote, tenancy, capabilities, own_identity, resources, herald, recall, agenda, meter }
+    }
+
+    /// The same, counting what it does.
+    #[must_use]
+    pub fn counting(self, meter: Meter) -> Self {
+        Self { meter, ..self }
     }
 
     /// Publishes events until `stop`, and for two seconds more what waits then.
     pub async fn publish(&self, stop: CancellationToken) {
-        self.herald.run(stop).await;
+        self.herald.run(&self.meter, stop).await;
     }
 
-    /// How many events were left out, because there were more than are published at a time.
+    /// What can be seen just now, as numbers.
     #[must_use]
-    pub fn events_dropped(&self) -> u64 {
-        self.herald.dropped()
-    }
-
-    /// How much is to be looked at.
-    #[must_use]
-    pub fn depth(&self) -> Depth {
-        self.agenda.depth(Instant::now())
+    pub fn census(&self) -> Census {
+        let depth = self.agenda.depth(Instant::now());
+        let mut census = self.resources.census(clock::now());
+        census.queued = u64::try_from(depth.ready).unwrap_or(u64::MAX);
+        census.backing_off = self.recall.failing();
+        census
     }
 }

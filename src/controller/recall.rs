@@ -100,6 +100,11 @@ impl Recall {
         self.lock().get(uid).is_some_and(|entry| entry.faults > 0)
     }
 
+    /// How many resources wait after a failed pass.
+    pub(super) fn failing(&self) -> u64 {
+        self.lock().values().map(|entry| u64::from(entry.faults > 0)).sum()
+    }
+
     /// The next pass must not take the resource for dealt with.
     pub(super) fn wake(&self, uid: &str) {
         if let Some(entry) = self.lock().get_mut(uid) {

@@ -47,11 +47,15 @@ where
         return Ok(Next::After(rest));
     }
     let tenant = object.tenant();
-    let span = tracing::info_span!("reconcile", namespace = metadata.namespace, resource = metadata.name, tenant);
-    let pass = pass(object, operator).instrument(span);
+    let counted = operator.meter.begin();
+    let (generation, number) = (metadata.generation, counted.number());
+    let (namespace, resource) = (&metadata.namespace, &metadata.name);
+    let span = tracing::info_span!("reconcile", namespace, resource, tenant, generation, pass = number);
+    let pass = pass(object, operator).instrument(span.clone());
     let ended = tokio::time::timeout(LIMIT, pass).await.unwrap_or(Err(ReconcileError::TimedOut { limit: LIMIT }));
+    counted.end(&ended);
     if let Err(fault) = &ended {
-        tell_fault(operator, object, fault);
+        span.in_scope(|| tell_fault(operator, object, fault));
     }
     ended
 }
@@ -61,7 +65,7 @@ fn tell_fault<R>(operator: &Operator<R>, object: &Object, fault: &ReconcileError
     let metadata = &object.metadata;
     let is_told = metadata.uid.as_deref().is_some_and(|uid| operator.recall.is_failing(uid));
     if !fault.is_ordinary() && !is_told {
-        announce_fault(&operator.herald, metadata, fault);
+        announce_fault((&operator.herald, &operator.meter), metadata, fault);
     }
 }
 
@@ -73,14 +77,15 @@ where
     let permit = gather::permit(operator, &stored);
     let now = clock::now();
     let work = gathered(operator, &stored, permit, now).await;
-    let mut record = Record::open(&operator.client, &stored)?;
+    let mut record = Record::open(&operator.client, &stored, &operator.meter)?;
     let Some(work) = work.settle(&mut record).await? else { return Ok(Next::OnChange) };
     let work = work.advance(operator, &mut record).await?;
     let Some(work) = work.settle(&mut record).await? else { return Ok(Next::OnChange) };
     let status = report(&work.situation, &work.plan);
     record.conclude(&status, work.executed.is_some()).await?;
     let change = (stored.status.as_ref(), &status);
-    announce(&operator.herald, &work.situation.subject, change, work.executed.as_ref());
+    operator.meter.concluded(stored.claimant.created, change, now);
+    announce((&operator.herald, &operator.meter), &work.situation.subject, change, work.executed.as_ref());
     let wait = waiting(pace(&work.situation, &work.plan, work.outcome(), fastrand::f64()));
     let handled = Handled { versions: record.into_versions(), due: Instant::now() + wait };
     let kept = kept(operator, &work, now);

@@ -1,10 +1,13 @@
 //! The resource in the cluster, for the length of one pass: every write to it, each with its precondition.
 
+use jiff::Timestamp;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
 
+use super::clock;
 use super::error::ReconcileError;
+use super::meter::Meter;
 use super::patches;
 use super::stored::Stored;
 use crate::api::{FIELD_MANAGER, ThreatProtectionTenant, ThreatProtectionTenantStatus};
@@ -23,6 +26,8 @@ pub(super) struct Record {
     version: String,
     versions: Vec<String>,
     is_behind: bool,
+    deleted: Option<Timestamp>,
+    meter: Meter,
 }
 
 /// What became of a finalizer.
@@ -41,7 +46,7 @@ pub(super) fn api(client: &Client, namespace: &str) -> Api<DynamicObject> {
 
 impl Record {
     /// Opens the record of a resource that was just read.
-    pub(super) fn open(client: &Client, stored: &Stored) -> Result<Self, ReconcileError> {
+    pub(super) fn open(client: &Client, stored: &Stored, meter: &Meter) -> Result<Self, ReconcileError> {
         Ok(Self {
             api: api(client, &stored.subject.namespace),
             name: stored.subject.name.clone(),
@@ -52,6 +57,8 @@ impl Record {
             version: stored.resource_version.clone(),
             versions: vec![stored.resource_version.clone()],
             is_behind: false,
+            deleted: stored.deleted,
+            meter: meter.clone(),
         })
     }
 
@@ -115,6 +122,14 @@ impl Record {
 
     /// Takes our finalizer away.
     pub(super) async fn release(&mut self) -> Result<Released, ReconcileError> {
+        let released = self.let_go().await;
+        if let (Ok(_), Some(deleted)) = (&released, self.deleted) {
+            self.meter.released(deleted, clock::now());
+        }
+        released
+    }
+
+    async fn let_go(&mut self) -> Result<Released, ReconcileError> {
         let Some(patch) = patches::remove_finalizer(&self.finalizers) else { return Ok(Released::Stays) };
         self.is_behind = true;
         match self.api.patch(&self.name, &PatchParams::default(), &Patch::Json::<()>(patch)).await {
@@ -137,8 +152,9 @@ impl Record {
             .api
             .patch_status(&self.name, &params, &Patch::Apply(&body))
             .await
-            .map_err(|error| ReconcileError::cluster("write the status", error))?;
-        self.keep(&written);
+            .map_err(|error| ReconcileError::cluster("write the status", error));
+        self.meter.wrote(&written);
+        self.keep(&written?);
         self.status = status;
         Ok(())
     }

@@ -8,10 +8,12 @@ use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::scoped;
+use super::meter::Meter;
 use super::object::Object;
 use super::operator::{Operator, Settings};
 use super::passes::Passes;
 use super::watch::Watch;
+use crate::ops::heartbeat::Heartbeat;
 use crate::remote::{Execute, Observe};
 
 /// The time for running passes to end after the process was told to.
@@ -19,11 +21,21 @@ const DRAIN: Duration = Duration::from_secs(7);
 /// The time between two sweeps of what is remembered of vanished resources.
 const SWEEP: Duration = Duration::from_mins(10);
 
+/// How a run of the loop can be watched.
+#[derive(Clone, Debug, Default)]
+pub struct Instruments {
+    /// What is counted.
+    pub meter: Meter,
+    /// The sign of life of the loop.
+    pub heartbeat: Heartbeat,
+}
+
 /// Reconciles every resource of the cluster, or of one namespace, until `shutdown`. `on_synced` is called once all of them are known.
 pub async fn run<R>(
     client: Client,
     remote: Arc<R>,
     settings: Settings,
+    instruments: Instruments,
     shutdown: CancellationToken,
     on_synced: impl FnOnce() + Send + 'static,
 ) where
@@ -31,7 +43,13 @@ pub async fn run<R>(
 {
     let concurrency = settings.concurrency.max(1).into();
     let resources = scoped::<Object>(&client, settings.namespace.as_deref());
-    let operator = Arc::new(Operator::new(client, remote, settings, Arc::default()));
+    let Instruments { meter, heartbeat } = instruments;
+    let operator = Arc::new(Operator::new(client, remote, settings, Arc::default()).counting(meter.clone()));
+    meter.gather({
+        let operator = Arc::clone(&operator);
+        move || operator.census()
+    });
+    meter.leads(true);
     let background = shutdown.child_token();
     let _ends_background = background.clone().drop_guard();
     let (synced, mut is_synced) = signal::channel(false);
@@ -49,7 +67,7 @@ pub async fn run<R>(
     });
     operator.agenda.open(operator.resources.all(), Instant::now(), fastrand::f64);
     let mut passes = Passes::new(operator, concurrency);
-    passes.run(&shutdown).await;
+    heartbeat.beat_while(passes.run(&shutdown)).await;
     if tokio::time::timeout(DRAIN, passes.drain()).await.is_ok() {
         tracing::info!("every pass has ended");
     } else {

@@ -32,6 +32,8 @@ pub(super) struct Stored {
     pub tenant: Option<TenantId>,
     /// The resource as one of those that may declare the same tenant.
     pub claimant: Claimant,
+    /// Since when it is deleted.
+    pub deleted: Option<Timestamp>,
     /// What was last reported.
     pub status: Option<ThreatProtectionTenantStatus>,
 }
@@ -81,7 +83,8 @@ impl Stored {
             is_managing,
             has_proved,
         };
-        Ok(Self { subject, resource_version, desired, tenant, claimant, status })
+        let deleted = metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        Ok(Self { subject, resource_version, desired, tenant, claimant, deleted, status })
     }
 }
 

@@ -73,6 +73,7 @@ impl Work {
         let outcome = operator.remote.execute(&act).await;
         let executed = Executed { step, outcome, is_first_try };
         announce::log_step(&executed);
+        operator.meter.step(&executed);
         let observed = match executed.outcome {
             Outcome::Done => Some(gather::observed_again(operator, &self.situation, &act).await),
             Outcome::InProgress { .. } | Outcome::Refused(_) => None,

@@ -1,7 +1,7 @@
-//! Metrics in the text format of `OpenMetrics`, served beside the probes.
+//! Metrics in the text format of `OpenMetrics`: the registry, and what every process has to say of itself.
 //!
-//! Values are gathered when they are asked for, so that nothing has to be kept up to date in between. Labels are of fixed
-//! sets: no tenant, no namespace, no host is one.
+//! Each room counts what it does and puts it into the registry. Labels are of fixed sets: no tenant, no namespace, no
+//! name, no host is one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,18 +10,15 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-/// The share of the budget of one API that is left.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Budget {
-    /// `graph` or `arm`.
-    pub api: &'static str,
-    /// The smallest share that any tenant has left, from 0 to 1.
-    pub left: f64,
-    /// How many tenants are held back just now, because the API said so.
-    pub held_back: usize,
-}
+use super::heartbeat::Heartbeat;
+
+/// What every name begins with.
+pub const PREFIX: &str = "threat_protection";
+/// The content type of the text (`OpenMetrics` 1.0).
+pub const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What is measured.
 #[derive(Clone, Debug)]
@@ -30,10 +27,13 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Shows the budgets that `gather` tells.
-    pub fn new(gather: impl Fn() -> Vec<Budget> + Send + Sync + 'static) -> Self {
-        let mut registry = Registry::with_prefix("threat_protection");
-        registry.register_collector(Box::new(Budgets(gather)));
+    /// A registry that shows the build, for how long the loop has been silent, and what `register` puts into it.
+    pub fn new(heartbeat: Heartbeat, register: impl FnOnce(&mut Registry)) -> Self {
+        let mut registry = Registry::with_prefix(PREFIX);
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The build that runs", build);
+        registry.register_collector(Box::new(Silence(heartbeat)));
+        register(&mut registry);
         Self { registry: Arc::new(registry) }
     }
 
@@ -48,50 +48,39 @@ impl Metrics {
     }
 }
 
-struct Budgets<F>(F);
+#[derive(Debug)]
+struct Silence(Heartbeat);
 
-impl<F> fmt::Debug for Budgets<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Budgets")
-    }
-}
-
-impl<F: Fn() -> Vec<Budget> + Send + Sync + 'static> Collector for Budgets<F> {
+impl Collector for Silence {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let budgets = (self.0)();
-        let help = "Smallest share of the request budget of a Microsoft API that any tenant has left";
-        let ratio = Unit::Ratios;
-        let mut left = encoder.encode_descriptor("remote_budget_left", help, Some(&ratio), MetricType::Gauge)?;
-        for budget in &budgets {
-            ConstGauge::new(budget.left).encode(left.encode_family(&[("api", budget.api)])?)?;
-        }
-        let help = "Tenants that a Microsoft API asked to wait";
-        let mut held_back = encoder.encode_descriptor("remote_tenants_held_back", help, None, MetricType::Gauge)?;
-        for budget in &budgets {
-            ConstGauge::new(i64::try_from(budget.held_back).unwrap_or(i64::MAX))
-                .encode(held_back.encode_family(&[("api", budget.api)])?)?;
-        }
-        Ok(())
+        let help = "Time since the loop last turned; it turns every few seconds, also where there is nothing to do.";
+        let (unit, kind) = (Unit::Seconds, MetricType::Gauge);
+        let silence = encoder.encode_descriptor("loop_silence", help, Some(&unit), kind)?;
+        ConstGauge::new(self.0.silence().as_secs_f64()).encode(silence)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use prometheus_client::metrics::counter::Counter;
 
     #[test]
-    fn what_is_left_is_told_for_each_api() {
-        let metrics = Metrics::new(|| {
-            vec![Budget { api: "graph", left: 0.25, held_back: 3 }, Budget { api: "arm", left: 1.0, held_back: 0 }]
+    fn every_room_puts_its_own_into_the_registry() {
+        let counter: Counter = Counter::default();
+        counter.inc_by(3);
+        let metrics = Metrics::new(Heartbeat::default(), |registry| {
+            registry.register("steps", "Steps", counter.clone());
         });
         let text = metrics.text().unwrap();
         for line in [
-            "threat_protection_remote_budget_left_ratios{api=\"graph\"} 0.25",
-            "threat_protection_remote_budget_left_ratios{api=\"arm\"} 1.0",
-            "threat_protection_remote_tenants_held_back{api=\"graph\"} 3",
+            "threat_protection_steps_total 3",
+            concat!("threat_protection_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "# EOF",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
         }
+        let silence = text.lines().find_map(|line| line.strip_prefix("threat_protection_loop_silence_seconds "));
+        assert!(silence.unwrap().parse::<f64>().unwrap() < 60.0, "{text}");
     }
 }

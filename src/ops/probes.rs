@@ -6,9 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
@@ -18,48 +16,9 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::metrics::Metrics;
+use super::metrics::{self, Metrics};
 
-/// The content type of the metrics (`OpenMetrics` 1.0).
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// The time between two beats.
-const BEAT: Duration = Duration::from_secs(5);
-/// A loop that has not beaten for this long is taken for dead.
-const SILENCE: Duration = Duration::from_mins(1);
-
-/// A sign of life of one task.
-#[derive(Clone, Debug)]
-pub struct Heartbeat {
-    last: Arc<Mutex<Instant>>,
-}
-
-impl Default for Heartbeat {
-    fn default() -> Self {
-        Self { last: Arc::new(Mutex::new(Instant::now())) }
-    }
-}
-
-impl Heartbeat {
-    /// Does `work`, and beats from the same task for as long as that task is not blocked.
-    pub async fn beat_while<F: Future>(&self, work: F) -> F::Output {
-        let mut work = pin!(work);
-        let mut ticks = tokio::time::interval(BEAT);
-        loop {
-            tokio::select! {
-                output = &mut work => return output,
-                _ = ticks.tick() => self.beat(Instant::now()),
-            }
-        }
-    }
-
-    fn beat(&self, now: Instant) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = now;
-    }
-
-    fn is_alive(&self, now: Instant) -> bool {
-        now.saturating_duration_since(*self.last.lock().unwrap_or_else(PoisonError::into_inner)) < SILENCE
-    }
-}
+pub use super::heartbeat::Heartbeat;
 
 type Details = Box<dyn Fn() -> Vec<String> + Send + Sync>;
 
@@ -134,20 +93,20 @@ pub async fn serve(
 
 fn router(heartbeat: Heartbeat, readiness: Readiness) -> Router {
     let livez = get(|State((heartbeat, _)): State<(Heartbeat, Readiness)>| async move {
-        if heartbeat.is_alive(Instant::now()) {
+        if heartbeat.is_alive() {
             (StatusCode::OK, "alive\n")
         } else {
             (StatusCode::SERVICE_UNAVAILABLE, "the loop does not turn\n")
         }
     });
     let readyz = get(|State((_, readiness)): State<(Heartbeat, Readiness)>| async move { readiness.answer() });
-    let metrics = get(|State((_, readiness)): State<(Heartbeat, Readiness)>| async move {
-        ([(CONTENT_TYPE, OPEN_METRICS)], readiness.measured())
+    let measured = get(|State((_, readiness)): State<(Heartbeat, Readiness)>| async move {
+        ([(CONTENT_TYPE, metrics::CONTENT)], readiness.measured())
     });
     Router::new()
         .route("/livez", livez)
         .route("/readyz", readyz)
-        .route("/metrics", metrics)
+        .route("/metrics", measured)
         .with_state((heartbeat, readiness))
 }
 
@@ -155,14 +114,6 @@ fn router(heartbeat: Heartbeat, readiness: Readiness) -> Router {
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    #[test]
-    fn a_silent_loop_is_not_alive() {
-        let (heartbeat, start) = (Heartbeat::default(), Instant::now());
-        heartbeat.beat(start);
-        assert!(heartbeat.is_alive(start + SILENCE / 2));
-        assert!(!heartbeat.is_alive(start + SILENCE));
-    }
 
     #[test]
     fn readiness_names_what_is_pending_and_details_never_fail_it() {

@@ -196,7 +196,11 @@ impl Tokens {
             Ok(bought) => {
                 let secret = SecretString::from(bought.token.secret().to_owned());
                 let is_same = |(known, _): &&(Token, Timestamp)| known.secret.expose_secret() == secret.expose_secret();
-                let since = state.spare.as_ref().filter(is_same).map_or(now, |(known, _)| known.since);
+                let known = state.spare.as_ref().filter(is_same).map(|(known, _)| known.since);
+                if known.is_none() {
+                    self.channel.meter().token("issued");
+                }
+                let since = known.unwrap_or(now);
                 let token = Token { secret, since, entry: entry.id };
                 let end = Timestamp::from_second(bought.expires_on.unix_timestamp()).unwrap_or(now);
                 *state = State { spare: Some((token.clone(), end)), ..State::default() };
@@ -207,6 +211,8 @@ impl Tokens {
                 if let Some(subject) = proof.subject() {
                     failure.message = failure.message.replace(aadsts::SUBJECT, &subject);
                 }
+                let is_refused = matches!(SignInError::of(failure.clone()), SignInError::Refused(_));
+                self.channel.meter().token(if is_refused { "refused" } else { "failed" });
                 state.held_until = self.held_until(&failure, now);
                 state.tried = Some(now);
                 state.last = Some(failure.clone());

@@ -58,6 +58,15 @@ pub struct HeldBack {
     pub is_asked_for: bool,
 }
 
+/// What follows from a 429.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// Until when this API is left alone.
+    pub until: Timestamp,
+    /// By how much that is later than before.
+    pub added: SignedDuration,
+}
+
 /// What is left of the budgets, over all tenants.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Left {
@@ -161,11 +170,11 @@ impl Budget {
         }
     }
 
-    /// Notes a 429. Returns until when this API is left alone.
+    /// Notes a 429.
     ///
     /// `wait` is its `Retry-After`. Without one it is 5 seconds, doubling with each further 429 to 5 minutes. Several
     /// 429 to requests that were sent together count as one.
-    pub fn refused(&self, payer: &Payer, api: Api, wait: Option<SignedDuration>, now: Timestamp) -> Timestamp {
+    pub fn refused(&self, payer: &Payer, api: Api, wait: Option<SignedDuration>, now: Timestamp) -> Wait {
         let mut accounts = self.locked();
         let standing = accounts.open(payer, self.per_minute, now).apis.entry(api).or_default();
         let held = standing.until.filter(|until| *until > now);
@@ -180,9 +189,10 @@ impl Budget {
         if held.is_none() {
             standing.refusals = standing.refusals.saturating_add(1);
         }
-        let until = now.saturating_add(wait).unwrap_or(now).max(held.unwrap_or(now));
+        let before = held.unwrap_or(now);
+        let until = now.saturating_add(wait).unwrap_or(now).max(before);
         standing.until = Some(until);
-        until
+        Wait { until, added: until.duration_since(before) }
     }
 
     /// Notes an answer that was not a 429, and the used share that it named. The next 429 without `Retry-After` waits

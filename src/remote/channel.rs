@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use reqwest::{Client, Request};
 
 use super::http::{self, Answer, BodyLimit, ClientError, ClientOptions, ExchangeError, Url};
+use super::meter::{Asked, Meter};
 use crate::api::Reason;
 use crate::plan::failure::{ErrorClass, Failure};
 
@@ -20,6 +21,8 @@ pub(super) struct Matter<'a> {
     pub what: &'a str,
     /// The `client-request-id` that is sent.
     pub request_id: &'a str,
+    /// The same for metrics.
+    pub asked: Asked,
 }
 
 impl Matter<'_> {
@@ -34,6 +37,7 @@ impl Matter<'_> {
 pub(super) struct Channel {
     client: Client,
     allow_simulator: bool,
+    meter: Meter,
 }
 
 impl fmt::Debug for Channel {
@@ -49,7 +53,12 @@ impl Channel {
         let base = Url::parse("https://login.microsoftonline.com")
             .map_err(|error| ClientError::Build { cause: error.to_string() })?;
         let client = http::client(&ClientOptions { base: &base, timeout, ca_bundle, identity: None })?;
-        Ok(Self { client, allow_simulator })
+        Ok(Self { client, allow_simulator, meter: Meter::default() })
+    }
+
+    /// What is counted of the requests.
+    pub(super) const fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// A request to be filled in.
@@ -63,6 +72,7 @@ impl Channel {
         let host = request.url().host_str().map(http::clean).unwrap_or_default();
         let started = Instant::now();
         let result = http::exchange(&self.client, request, BodyLimit::Microsoft, now).await;
+        self.meter.ended(matter.asked, &result, started.elapsed());
         log(matter, &host, &result, started);
         let answer = result.map_err(|error| without_answer(matter, &host, &error))?;
         self.check_world(matter, &host, &answer)?;
@@ -126,6 +136,6 @@ fn log(matter: &Matter<'_>, host: &str, result: &Result<Answer, ExchangeError>, 
         Err(error) => (None, None, Some(error.to_string())),
     };
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let Matter { whom, what, request_id: client_request_id } = matter;
+    let Matter { whom, what, request_id: client_request_id, asked: _ } = matter;
     tracing::debug!(operation = what, host, status, client_request_id, request_id, error, milliseconds, "asked {whom}");
 }

@@ -18,6 +18,7 @@ use super::auth::refusal::{self, ErrorBody};
 use super::channel::{Channel, Matter, without_answer};
 use super::hosts::Hosts;
 use super::http::{ExchangeError, Url, clean};
+use super::meter::Asked;
 use crate::api::Reason;
 use crate::plan::failure::{ErrorClass, Failure};
 use crate::tenant::{Cloud, TenantId};
@@ -128,7 +129,8 @@ fn kept_until(check: &CloudCheck, now: Timestamp) -> Option<Timestamp> {
 
 async fn ask(channel: &Channel, login: &str, tenant: TenantId, now: Timestamp) -> Result<CloudCheck, Failure> {
     let request_id = Uuid::new_v4().to_string();
-    let matter = Matter { whom: "Microsoft Entra", what: "the tenant's cloud", request_id: &request_id };
+    let asked = Asked::OPENID;
+    let matter = Matter { whom: "Microsoft Entra", what: "the tenant's cloud", request_id: &request_id, asked };
     let address = format!("{login}/{tenant}/v2.0/.well-known/openid-configuration");
     let url = Url::parse(&address).map_err(|error| {
         without_answer(&matter, &clean(login), &ExchangeError::Unsendable { cause: error.to_string() })

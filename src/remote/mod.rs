@@ -30,6 +30,7 @@ pub mod graph;
 pub mod held;
 pub mod hosts;
 pub mod http;
+pub mod meter;
 pub mod outside;
 pub mod session;
 mod setting;

@@ -1,12 +1,15 @@
 //! The whole outside world: the service broker, where there is one, and Microsoft's own APIs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use prometheus_client::registry::Registry;
 
 use super::broker::Broker;
 use super::budget::Left;
 use super::call::Api;
+use super::meter::Budgets;
 use super::session::Gate;
 use super::survey::{self, Turns};
 use super::{Act, Execute, Glance, Look, Observe, setting};
@@ -28,6 +31,7 @@ impl Outside {
     /// The broker, if one is configured, and the way to Microsoft's APIs.
     #[must_use]
     pub fn new(broker: Option<Broker>, gate: Gate) -> Self {
+        let broker = broker.map(|broker| broker.counting(gate.meter().clone()));
         Self { broker, gate, turns: Turns::default() }
     }
 
@@ -35,6 +39,13 @@ impl Outside {
     #[must_use]
     pub const fn broker(&self) -> Option<&Broker> {
         self.broker.as_ref()
+    }
+
+    /// Shows what is counted, and what is left of the request budgets.
+    pub fn measure(self: &Arc<Self>, registry: &mut Registry, clock: fn() -> Timestamp) {
+        self.gate.meter().register(registry);
+        let outside = Arc::clone(self);
+        registry.register_collector(Box::new(Budgets(move || outside.budgets(clock()))));
     }
 
     /// What is left of the request budgets.

@@ -25,6 +25,7 @@ use super::cloud_check::{CloudCheck, Clouds};
 use super::credentials::Credentials;
 use super::hosts::Hosts;
 use super::http::{Answer, ClientError, ExchangeError, Url, clean};
+use super::meter::{Asked, Meter};
 use crate::api::Reason;
 use crate::plan::failure::{ErrorClass, Failure};
 use crate::tenant::{Cloud, TenantId};
@@ -86,6 +87,12 @@ impl Gate {
         let payer = Payer { tenant, client_id: who.client_id.clone() };
         let (started, requests, renewed) = (Instant::now(), AtomicU32::default(), Mutex::default());
         Session { gate: self, who, cloud, payer, now, started, requests, most: u32::MAX, renewed }
+    }
+
+    /// What is counted of the requests.
+    #[must_use]
+    pub const fn meter(&self) -> &Meter {
+        self.channel.meter()
     }
 
     /// What is left of the budgets, over all tenants, for metrics.
@@ -183,7 +190,8 @@ impl Session<'_> {
 
     /// Notes a 429 that came inside of an answer, as the parts of a batch have it.
     pub fn note_throttled(&self, api: Api, retry_after: Option<SignedDuration>) {
-        self.gate.budget.refused(&self.payer, api, retry_after, self.time());
+        let wait = self.gate.budget.refused(&self.payer, api, retry_after, self.time());
+        self.gate.meter().waits(api.name(), wait.added);
     }
 
     /// How many requests this session sent to Microsoft Graph and Azure Resource Manager; those for tokens do not count.
@@ -228,7 +236,8 @@ impl Session<'_> {
     async fn sent(&self, call: &Call, token: &Token) -> Result<Reply, Failure> {
         let api = call.operation.api();
         let request_id = Uuid::new_v4().to_string();
-        let matter = Matter { whom: name(api), what: call.operation.name(), request_id: &request_id };
+        let (what, asked) = (call.operation.name(), Asked::of(call.operation));
+        let matter = Matter { whom: name(api), what, request_id: &request_id, asked };
         let base = self.gate.hosts.base(self.cloud, api);
         let url = address::join(base, &call.path).ok_or_else(|| {
             let message = format!(
@@ -255,10 +264,9 @@ impl Session<'_> {
     }
 
     fn note(&self, api: Api, answer: &Answer) {
-        let (budget, now) = (&self.gate.budget, self.time());
         match answer.status {
-            429 => drop(budget.refused(&self.payer, api, answer.retry_after, now)),
-            status if status < 500 => budget.answered(&self.payer, api, answer.used_share, now),
+            429 => self.note_throttled(api, answer.retry_after),
+            status if status < 500 => self.gate.budget.answered(&self.payer, api, answer.used_share, self.time()),
             _ => {}
         }
     }

@@ -219,7 +219,7 @@ async fn no_secret_comes_out_at_the_most_talkative_level() {
     assert!(std::panic::catch_unwind(|| assert_clean(&markers, &planted)).is_err());
     let metrics = probe(&probes(&operator).await, "/metrics").await.1;
     for api in ["graph", "arm"] {
-        for gauge in ["remote_budget_left_ratios", "remote_tenants_held_back"] {
+        for gauge in ["remote_budget_left_ratio", "remote_tenants_held_back"] {
             let begin = format!("threat_protection_{gauge}{{api=\"{api}\"}} ");
             let value = metrics.lines().find_map(|line| line.strip_prefix(&begin));
             let value: f64 = value.unwrap_or_else(|| panic!("{begin} in\n{metrics}")).parse().unwrap();

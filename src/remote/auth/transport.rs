@@ -23,6 +23,7 @@ use crate::plan::failure::{ErrorClass, Failure};
 use crate::remote::channel::{Channel, Matter, without_answer};
 use crate::remote::credentials::AssertionSource;
 use crate::remote::http::ExchangeError;
+use crate::remote::meter::Asked;
 
 /// Tokens of Microsoft Entra live 60 to 90 minutes, with continuous access evaluation 28 hours (Microsoft, *Access tokens
 /// in the Microsoft identity platform*, 2025); a longer one is not believed.
@@ -80,7 +81,7 @@ impl TokenTransport {
 
     async fn bought(&self, request: &Request) -> Result<AsyncRawResponse, Failure> {
         let request_id = Uuid::new_v4().to_string();
-        let matter = Matter { whom: WHOM, what: WHAT, request_id: &request_id };
+        let matter = Matter { whom: WHOM, what: WHAT, request_id: &request_id, asked: Asked::TOKEN };
         let url = request.url().clone();
         let host = url.host_str().unwrap_or_default().to_owned();
         let (Method::Post, Body::Bytes(form)) = (request.method(), request.body().clone()) else {

@@ -7,6 +7,7 @@ use reqwest::Method;
 use uuid::Uuid;
 
 use crate::remote::http::ExchangeError;
+use crate::remote::meter::Asked;
 
 /// The version of the specification that we speak.
 pub(super) const API_VERSION: &str = "2.17";
@@ -35,6 +36,18 @@ impl Act {
             Self::Provision(_) => Method::PUT,
             Self::Update(_) => Method::PATCH,
             Self::Deprovision(_) => Method::DELETE,
+        }
+    }
+
+    /// What it is for metrics.
+    pub(super) const fn asked(self) -> Asked {
+        match self {
+            Self::Catalog => Asked::CATALOG,
+            Self::LastOperation(_) => Asked::LAST_OPERATION,
+            Self::Fetch(_) => Asked::FETCH,
+            Self::Provision(_) => Asked::PROVISION,
+            Self::Update(_) => Asked::UPDATE,
+            Self::Deprovision(_) => Asked::DEPROVISION,
         }
     }
 

@@ -17,6 +17,7 @@
 use crate::plan::failure::{ErrorClass, Failure};
 use crate::plan::observed::Observed;
 use crate::plan::step::Outcome;
+use crate::remote::meter::Meter;
 use crate::remote::{Order, Question};
 
 mod act;
@@ -68,6 +69,13 @@ impl Broker {
     pub fn new(settings: BrokerSettings) -> Result<Self, BrokerSetupError> {
         let catalog = Catalog::new(settings.offering.clone(), settings.plan.clone());
         Ok(Self { wire: Wire::new(settings)?, catalog, lost: LostOperations::default() })
+    }
+
+    /// The same, counting its requests together with others.
+    #[must_use]
+    pub fn counting(mut self, meter: Meter) -> Self {
+        self.wire.count_with(meter);
+        self
     }
 
     /// What the last call showed.

@@ -19,6 +19,7 @@ use super::verdict;
 use crate::plan::failure::Failure;
 use crate::remote::Caller;
 use crate::remote::http::{self, BodyLimit, ClientOptions, ExchangeError};
+use crate::remote::meter::Meter;
 
 /// What the specification calls us, in `context` and in the originating identity.
 const PLATFORM: &str = "kubernetes";
@@ -34,6 +35,7 @@ pub(super) struct Wire {
     headers: HeaderMap,
     cluster_id: String,
     health: Mutex<BrokerHealth>,
+    meter: Meter,
 }
 
 impl Wire {
@@ -58,7 +60,12 @@ impl Wire {
             authorization.set_sensitive(true);
             headers.insert(AUTHORIZATION, authorization);
         }
-        Ok(Self { client, base, headers, cluster_id, health: Mutex::default() })
+        Ok(Self { client, base, headers, cluster_id, health: Mutex::default(), meter: Meter::default() })
+    }
+
+    /// Counts with others.
+    pub(super) fn count_with(&mut self, meter: Meter) {
+        self.meter = meter;
     }
 
     pub(super) fn health(&self) -> BrokerHealth {
@@ -99,6 +106,7 @@ impl Wire {
             .map_err(|error| verdict::without_answer(act, &error, Some(request_id.clone())))?;
         let started = Instant::now();
         let result = http::exchange(&self.client, request, BodyLimit::Broker, now).await;
+        self.meter.ended(act.asked(), &result, started.elapsed());
         log(act, &request_id, &result, started);
         let http::Answer { status, retry_after, body, .. } =
             result.map_err(|error| verdict::without_answer(act, &error, Some(request_id.clone())))?;

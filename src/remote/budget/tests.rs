@@ -53,7 +53,7 @@ fn one_tenant_never_slows_another_nor_one_application_another() {
 #[test]
 fn a_429_holds_one_api_as_long_as_it_says() {
     let (budget, one) = (Budget::default(), payer(1));
-    assert_eq!(budget.refused(&one, Api::Graph, Some(seconds(120)), at(0)), at(120));
+    assert_eq!(budget.refused(&one, Api::Graph, Some(seconds(120)), at(0)).until, at(120));
     let held = HeldBack { until: at(120), is_asked_for: true };
     assert_eq!(budget.take(&one, (Api::Graph, NonZeroU32::MIN), at(119)), Err(held));
     assert_eq!(budget.take(&one, (Api::Arm, NonZeroU32::MIN), at(0)), Ok(()));
@@ -66,7 +66,7 @@ fn a_429_holds_one_api_as_long_as_it_says() {
 #[case::zero(Some(seconds(0)), 1)]
 #[case::said(Some(seconds(7)), 7)]
 fn the_wait_after_a_first_429(#[case] said: Option<SignedDuration>, #[case] wait: i64) {
-    assert_eq!(Budget::default().refused(&payer(1), Api::Graph, said, at(0)), at(wait));
+    assert_eq!(Budget::default().refused(&payer(1), Api::Graph, said, at(0)).until, at(wait));
 }
 
 #[test]
@@ -74,28 +74,28 @@ fn without_retry_after_the_wait_doubles_up_to_five_minutes_and_starts_anew_after
     let (budget, one) = (Budget::default(), payer(1));
     let mut now = at(0);
     for wait in [5, 10, 20, 40, 80, 160, 300, 300, 300] {
-        let until = budget.refused(&one, Api::Graph, None, now);
+        let until = budget.refused(&one, Api::Graph, None, now).until;
         assert_eq!(until.duration_since(now), SignedDuration::from_secs(wait));
         now = until;
     }
     budget.answered(&one, Api::Graph, None, now);
-    assert_eq!(budget.refused(&one, Api::Graph, None, now).duration_since(now), SignedDuration::from_secs(5));
+    assert_eq!(budget.refused(&one, Api::Graph, None, now).added, SignedDuration::from_secs(5));
 }
 
 #[test]
 fn answers_to_requests_of_one_moment_count_once() {
     let (budget, one) = (Budget::default(), payer(1));
     for _ in 0..8 {
-        assert_eq!(budget.refused(&one, Api::Graph, None, at(0)), at(5));
+        assert_eq!(budget.refused(&one, Api::Graph, None, at(0)).until, at(5));
     }
     budget.answered(&one, Api::Graph, None, at(1));
     assert!(
         budget.take(&one, (Api::Graph, NonZeroU32::MIN), at(1)).is_err(),
         "an answer that was under way frees nothing"
     );
-    assert_eq!(budget.refused(&one, Api::Graph, Some(seconds(60)), at(1)), at(61), "the longer wait holds");
-    assert_eq!(budget.refused(&one, Api::Graph, Some(seconds(2)), at(1)), at(61), "the longer wait holds");
-    assert_eq!(budget.refused(&one, Api::Graph, None, at(61)).duration_since(at(61)), SignedDuration::from_secs(10));
+    assert_eq!(budget.refused(&one, Api::Graph, Some(seconds(60)), at(1)).until, at(61), "the longer wait holds");
+    assert_eq!(budget.refused(&one, Api::Graph, Some(seconds(2)), at(1)).until, at(61), "the longer wait holds");
+    assert_eq!(budget.refused(&one, Api::Graph, None, at(61)).added, SignedDuration::from_secs(10));
 }
 
 #[test]
