@@ -104,8 +104,16 @@ async fn operate(
         return Ok(());
     }
     readiness.done(SERVED);
-    let Config { tenancy, broker, microsoft, capabilities, concurrency, watch_namespace: namespace, probes: _ } =
-        config;
+    let Config {
+        tenancy,
+        broker,
+        microsoft,
+        capabilities,
+        concurrency,
+        watch_namespace: namespace,
+        leader_election: _,
+        probes: _,
+    } = config;
     let own_identity = microsoft.own_identity.clone();
     let remote = Arc::new(outside::configured::<RunError>(broker, microsoft, allow_simulator, &client).await?);
     show(&remote, &readiness);

@@ -76,7 +76,7 @@ impl ReconcileError {
 }
 
 /// kube prints every field of the API server's answer; its message and code say it.
-fn problem(error: &kube::Error) -> String {
+pub(super) fn problem(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} ({})", status.message, status.code),
         other => other.to_string(),

@@ -1,7 +1,8 @@
 //! The cluster: watches the resources, gathers what a plan needs, carries out what it says, and writes the status.
 //!
 //! Input: the API server's watch and the administrator's settings. Output: status, finalizers, events, and steps
-//! handed to the room `remote`. Every decision is taken in the room `plan`.
+//! handed to the room `remote`. Every decision about a tenant is taken in the room `plan`; which of several operators
+//! works is decided by a Lease, in `lease`.
 
 mod announce;
 mod clock;
@@ -11,6 +12,7 @@ mod error;
 mod events;
 mod executed;
 mod gather;
+mod lease;
 mod operator;
 mod patches;
 mod preview;
@@ -25,6 +27,7 @@ pub use clock::now;
 pub use cluster::{ClusterError, cluster_id, connect, own_identity, wait_until_served};
 pub use error::ReconcileError;
 pub use events::{STEP_ACCEPTED, STEP_DONE, STEP_REFUSED, VERDICT};
+pub use lease::{Election, LeaseSettings, Term};
 pub use operator::{Guarded, Operator, Settings};
 pub use preview::{Declaration, declaration, preview, survey, would_ask, would_sign_in};
 pub use reconcile::reconcile;
