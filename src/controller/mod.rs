@@ -1,7 +1,8 @@
 //! The cluster: watches the resources, gathers what a plan needs, carries out what it says, and writes the status.
 //!
 //! Input: the API server's watch and the administrator's settings. Output: status, finalizers, events, and steps
-//! handed to the room `remote`. Every decision is taken in the room `plan`.
+//! handed to the room `remote`. Every decision about a tenant is taken in the room `plan`; which of several operators
+//! works is decided by a Lease, in `lease`.
 
 mod agenda;
 mod announce;
@@ -16,6 +17,7 @@ mod gather;
 mod herald;
 mod index;
 mod key;
+mod lease;
 mod meter;
 mod object;
 mod operator;
@@ -38,9 +40,10 @@ pub use error::ReconcileError;
 pub use events::{STEP_ACCEPTED, STEP_DONE, STEP_REFUSED, VERDICT};
 pub use index::Index;
 pub use key::Key;
+pub use lease::{Election, LeaseSettings, Term};
 pub use meter::Meter;
 pub use object::Object;
 pub use operator::{Operator, Settings};
 pub use preview::{Declaration, declaration, preview, survey, would_ask, would_sign_in};
 pub use reconcile::{Next, reconcile};
-pub use run::{Instruments, run};
+pub use run::{Instruments, LeadershipLost, run};

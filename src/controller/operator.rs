@@ -11,6 +11,7 @@ use super::census::Census;
 use super::clock;
 use super::herald::Herald;
 use super::index::Index;
+use super::lease::Election;
 use super::meter::Meter;
 use super::recall::Recall;
 use crate::plan::ownership::Tenancy;
@@ -44,6 +45,7 @@ pub struct Operator<R> {
     pub(super) recall: Arc<Recall>,
     pub(super) agenda: Arc<Agenda>,
     pub(super) meter: Meter,
+    election: Option<Election>,
 }
 
 impl<R> Operator<R> {
@@ -53,7 +55,30 @@ impl<R> Operator<R> {
         let herald = Herald::new(client.clone());
         let (recall, agenda) = (Arc::default(), Arc::default());
         let meter = Meter::default();
-        Self { client, remote, tenancy, capabilities, own_identity, resources, herald, recall, agenda, meter }
+        Self {
+            client,
+            remote,
+            tenancy,
+            capabilities,
+            own_identity,
+            resources,
+            herald,
+            recall,
+            agenda,
+            meter,
+            election: None,
+        }
+    }
+
+    /// The same, sending nothing but while it leads.
+    #[must_use]
+    pub fn elected(self, election: Option<Election>) -> Self {
+        Self { election, ..self }
+    }
+
+    /// Whether it may send anything that changes a tenant: it leads, by the clock of this moment, or there is no election.
+    pub(super) fn leads(&self) -> bool {
+        self.election.as_ref().is_none_or(Election::is_leading)
     }
 
     /// The same, counting what it does.

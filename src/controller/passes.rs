@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio_util::sync::CancellationToken;
 
 use super::error::ReconcileError;
 use super::key::Key;
@@ -33,8 +32,8 @@ where
         Self { operator, most, tasks: JoinSet::new(), keys: HashMap::new() }
     }
 
-    /// Starts what is due, until `stop`.
-    pub(super) async fn run(&mut self, stop: &CancellationToken) {
+    /// Starts what is due, for ever. May be dropped at any time: what is under way goes on.
+    pub(super) async fn run(&mut self) {
         let operator = Arc::clone(&self.operator);
         loop {
             let now = Instant::now();
@@ -43,7 +42,6 @@ where
             let next = operator.agenda.next_due().filter(|_| !is_full);
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return,
                 Some(ended) = self.tasks.join_next_with_id() => self.end(ended),
                 () = operator.agenda.woken(), if !is_full => {}
                 () = until(next), if next.is_some() => {}

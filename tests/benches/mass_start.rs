@@ -115,6 +115,7 @@ fn as_found(stage: &Stage) -> Configuration {
     Configuration {
         timing: Vec::new(),
         concurrency: None,
+        election: None,
         namespace: None,
         microsoft: None,
         microsoft_lines: String::new(),

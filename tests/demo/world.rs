@@ -121,6 +121,7 @@ fn configuration(namespace: String, broker: Option<Announcement>, microsoft: Ann
         broker,
         broker_url: None,
         concurrency: None,
+        election: None,
         maximum_polling: 120,
         request_timeout: 5,
         timing: vec![
