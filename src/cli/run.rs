@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
@@ -37,6 +38,9 @@ pub struct Args {
     /// What is logged, as directives of the tracing library.
     #[arg(long, value_name = "DIRECTIVES", env = "TPO_LOG_FILTER", default_value = DEFAULT_FILTER)]
     log_filter: String,
+    /// A file with such directives, which is read again every few seconds and takes the place of --log-filter
+    #[arg(long, value_name = "FILE", env = "TPO_LOG_FILTER_FILE")]
+    log_filter_file: Option<PathBuf>,
 }
 
 /// The operator cannot run.
@@ -79,8 +83,11 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     if args.check_config {
         return io::stdout().lock().write_all(summary(&config).as_bytes()).map_err(RunError::Print);
     }
-    telemetry::install(args.log_format, &args.log_filter)?;
+    let filter = telemetry::install(args.log_format, &args.log_filter)?;
     let shutdown = shutdown::on_signals().map_err(RunError::Signals)?;
+    if let Some(path) = args.log_filter_file {
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(filter.follow(path, telemetry::LOOK)));
+    }
     let (heartbeat, readiness) = (Heartbeat::default(), Readiness::awaiting([SERVED, SYNCED]));
     let refused = |source| RunError::Probes { address: config.probes, source };
     let listener = TcpListener::bind(config.probes).await.map_err(refused)?;

@@ -27,6 +27,7 @@ pub struct Census {
     pub backing_off: u64,
     conditions: BTreeMap<(&'static str, &'static str, &'static str), u64>,
     hand_offs: BTreeMap<PendingStep, HandOffs>,
+    oldest_deletion: SignedDuration,
 }
 
 /// Hand-offs of one kind.
@@ -41,6 +42,11 @@ impl Census {
     pub fn count_unreadable(&mut self) {
         self.resources += 1;
         self.unreadable += 1;
+    }
+
+    /// Counts a resource whose deletion was asked for, then, and that is still there.
+    pub fn count_deletion(&mut self, deleted: Timestamp, now: Timestamp) {
+        self.oldest_deletion = self.oldest_deletion.max(now.duration_since(deleted));
     }
 
     /// Counts a resource and what its status says.
@@ -95,7 +101,9 @@ impl Census {
             ConstGauge::new(of_kind(step).oldest.as_secs_f64())
                 .encode(oldest.encode_family(&[("step", step.name())])?)?;
         }
-        Ok(())
+        let help = "How long the oldest resource that is deleted has been held, 0 where none is.";
+        let deletion = encoder.encode_descriptor("deletion_oldest", help, Some(&unit), MetricType::Gauge)?;
+        ConstGauge::new(self.oldest_deletion.as_secs_f64()).encode(deletion)
     }
 
     fn encode_plain(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {

@@ -150,6 +150,9 @@ fn census<R>(operator: &Operator<R>) -> Census {
             Ok(resource) => census.count(resource.status.as_ref(), now),
             Err(_) => census.count_unreadable(),
         }
+        if let Some(deleted) = &object.meta().deletion_timestamp {
+            census.count_deletion(deleted.0, now);
+        }
     }
     let (resting, failing) = operator.recall.resting(Instant::now());
     census.backing_off = failing;

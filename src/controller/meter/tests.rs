@@ -130,12 +130,15 @@ fn what_is_seen_in_the_cluster_is_gathered_when_it_is_asked_for() {
         census.count(Some(&status(&foreign)), at("2026-01-01T01:00:00Z"));
         census.count(None, at(CREATED));
         census.count_unreadable();
+        census.count_deletion(at(CREATED), at("2026-01-01T00:00:05Z"));
+        census.count_deletion(at(CREATED), at("2026-01-01T00:00:02Z"));
         census
     });
     assert_shows(
         &meter,
         &[
             "resources 4",
+            "deletion_oldest_seconds 5.0",
             "resources_unreadable 1",
             "queue_depth 4",
             "resources_backing_off 1",
