@@ -166,8 +166,16 @@ async fn forecast(
     config: Config,
     resource: Guarded,
 ) -> Result<Forecast, OnlineError> {
-    let Config { tenancy, broker, microsoft, capabilities, concurrency, watch_namespace: namespace, probes: _ } =
-        config;
+    let Config {
+        tenancy,
+        broker,
+        microsoft,
+        capabilities,
+        concurrency,
+        watch_namespace: namespace,
+        probes: _,
+        metrics: _,
+    } = config;
     let own_identity = microsoft.own_identity.clone();
     let remote = outside::configured::<OnlineError>(broker, microsoft, place.allow_simulator, &client).await?;
     let mut notes = Vec::new();
