@@ -46,8 +46,8 @@
 //! metrics:                          # optional; without `listen` they stand beside the probes, open to all who reach them
 //!   listen: "0.0.0.0:9443"
 //!   tls: { certificateFile: tls.crt, keyFile: tls.key }       # read again when they change, and so is the token
-//!   clientCaFile: clients.pem       # who asks must show a certificate of these authorities
-//!   bearerTokenFile: token          # who asks must show this token
+//!   clientCaFile: /etc/operator/ca.pem       # who asks must show a certificate of these authorities
+//!   bearerTokenFile: /etc/operator/metrics/token       # who asks must show this token
 //! ```
 //!
 //! With `watchNamespace`, two resources for one tenant are told apart within that namespace only: give no tenant to two

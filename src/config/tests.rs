@@ -76,6 +76,7 @@ fn the_documented_example_is_taken() {
     let lines: Vec<_> = lines.map(|line| line.trim_start_matches("//!").strip_prefix(' ').unwrap_or("")).collect();
     let text = lines.join("\n");
     let text = text.replace("/etc/operator/broker/password", "password").replace("/etc/operator/ca.pem", "tls.crt");
+    let text = text.replace("/etc/operator/metrics/token", "password");
     let config = parse(&text).unwrap();
     let tenant: TenantId = TENANT.parse().unwrap();
     assert_eq!(config.tenancy.allows("security", tenant), Some(true));
