@@ -42,6 +42,13 @@
 //!   retryMaximumSeconds: 300
 //!   slowProbeSeconds: 1800
 //! controller: { concurrency: 16 }   # watchNamespace: NAME looks at one namespace only
+//! leaderElection:                   # of several operators one works, the others stand by; the one that holds the Lease
+//!   enabled: true                   # false: for a single operator that may use no Leases
+//!   namespace: threat-protection-operator                   # default: where the operator itself is at home
+//!   name: threat-protection-operator                        # another name needs another Role
+//!   leaseDurationSeconds: 15        # a holder that is silent for so long is replaced
+//!   renewDeadlineSeconds: 10        # and has stopped working by then
+//!   retryPeriodSeconds: 2
 //! probes: { listen: "0.0.0.0:8080" }
 //! metrics:                          # optional; without `listen` they stand beside the probes, open to all who reach them
 //!   listen: "0.0.0.0:9443"
@@ -72,6 +79,7 @@ use crate::remote::http::Url;
 
 mod broker;
 mod check;
+mod election;
 mod file;
 mod metrics;
 mod microsoft;
@@ -79,6 +87,11 @@ mod problems;
 
 #[cfg(test)]
 mod tests;
+
+pub use election::host_name;
+
+/// The longest that a standby waits for a silent holder, whatever the Lease says.
+pub const LONGEST_LEASE: Duration = Duration::from_mins(5);
 
 /// The administrator's configuration. `Debug` shows no secret.
 #[derive(Clone, Debug)]
@@ -95,6 +108,8 @@ pub struct Config {
     pub concurrency: u16,
     /// The one namespace whose resources are looked at; `None`: all of them.
     pub watch_namespace: Option<String>,
+    /// How one of several operators is chosen; `None`: there is only one.
+    pub leader_election: Option<LeaderElection>,
     /// Where the probes listen.
     pub probes: SocketAddr,
     /// The listener of the metrics, where they have one of their own.
@@ -112,6 +127,21 @@ pub struct MetricsConfig {
     pub client_ca_file: Option<PathBuf>,
     /// The token that must be shown, where one must.
     pub token_file: Option<PathBuf>,
+}
+
+/// How one of several operators is chosen: `retry_period` < `renew_deadline` < `duration`, in whole seconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaderElection {
+    /// The namespace of the Lease; `None`: where the operator is at home.
+    pub namespace: Option<String>,
+    /// The name of the Lease.
+    pub name: String,
+    /// How long a holder may be silent before another takes over; at most [`LONGEST_LEASE`].
+    pub duration: Duration,
+    /// The time after its last renewal at which a holder stops working.
+    pub renew_deadline: Duration,
+    /// The time between two renewals.
+    pub retry_period: Duration,
 }
 
 /// Microsoft's own APIs: where they are, and the operator's own identity there.

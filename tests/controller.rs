@@ -19,7 +19,7 @@ use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use threat_protection_operator::api::{CRD_NAME, FINALIZER, ThreatProtectionTenant};
-use threat_protection_operator::controller::{self, Instruments, Settings};
+use threat_protection_operator::controller::{self, Instruments, LeadershipLost, Settings};
 use threat_protection_operator::plan::microsoft::Microsoft;
 use threat_protection_operator::plan::observed::{Instance, InstanceParameters, Observed};
 use threat_protection_operator::plan::ownership::{Grants, Tenancy};
@@ -124,7 +124,7 @@ struct Stage {
     namespace: &'static str,
     world: Arc<World>,
     shutdown: CancellationToken,
-    operator: JoinHandle<()>,
+    operator: JoinHandle<Result<(), LeadershipLost>>,
     _turn: AsyncGuard<'static, ()>,
 }
 
@@ -139,8 +139,14 @@ impl Stage {
         let shutdown = CancellationToken::new();
         assert!(controller::wait_until_served(&client, None, &shutdown).await);
         let (remote, settings) = (Arc::clone(&world), settings(namespace)?);
-        let operator =
-            tokio::spawn(controller::run(client, remote, settings, Instruments::default(), shutdown.clone(), || ()));
+        let operator = tokio::spawn(controller::run(
+            client,
+            remote,
+            settings,
+            (None, Instruments::default()),
+            shutdown.clone(),
+            || (),
+        ));
         Ok(Self { admin, namespace, world, shutdown, operator, _turn: turn })
     }
 
@@ -196,7 +202,7 @@ impl Stage {
     /// Ends the operator and removes what the test left.
     async fn clear(self) -> TestResult {
         self.shutdown.cancel();
-        tokio::time::timeout(Duration::from_secs(12), self.operator).await??;
+        tokio::time::timeout(Duration::from_secs(12), self.operator).await???;
         let resources: Api<DynamicObject> = raw(&self.admin, self.namespace);
         for resource in resources.list(&ListParams::default()).await? {
             let free = json!({"metadata": {"finalizers": null}});

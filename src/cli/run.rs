@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::administrator::Administrator;
 use super::outside;
-use crate::config::{BrokerConfig, Config, ConfigErrors, MetricsConfig};
-use crate::controller::{self, ClusterError, Instruments, Settings};
+use crate::config::{BrokerConfig, Config, ConfigErrors, MetricsConfig, host_name};
+use crate::controller::{self, ClusterError, Election, Instruments, LeadershipLost, LeaseSettings, Settings};
 use crate::ops::exposition::{self, Access, Tls};
 use crate::ops::metrics::Metrics;
 use crate::ops::probes::{self, Heartbeat, Readiness};
@@ -79,6 +79,9 @@ pub enum RunError {
     /// The cluster cannot be used.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// Another replica leads, or may lead.
+    #[error(transparent)]
+    LeadershipLost(#[from] LeadershipLost),
     /// The broker cannot be set up.
     #[error(transparent)]
     Broker(#[from] BrokerSetupError),
@@ -173,6 +176,7 @@ async fn operate(
         capabilities,
         concurrency,
         watch_namespace: namespace,
+        leader_election,
         probes: _,
         metrics: _,
     } = config;
@@ -180,20 +184,36 @@ async fn operate(
     let remote =
         heartbeat.beat_while(outside::configured::<RunError>(broker, microsoft, allow_simulator, &client)).await?;
     let remote = Arc::new(remote);
-    show(&remote, &instruments, &readiness);
+    let candidate = leader_election.map(|election| LeaseSettings::new(&election, &client, &host_name()));
+    let election = candidate.map(|candidate| Election::new(client.clone(), candidate));
+    show(&remote, election.clone(), &instruments, &readiness);
     let settings = Settings { tenancy, capabilities, own_identity, concurrency, namespace };
-    controller::run(client, remote, settings, instruments, shutdown, move || readiness.done(SYNCED)).await;
-    Ok(())
+    let on_synced = move || readiness.done(SYNCED);
+    let run = controller::run(client, remote, settings, (election, instruments), shutdown, on_synced);
+    Ok(Box::pin(run).await?)
 }
 
-/// Shows the health of the outside world beside the probes.
-fn show(remote: &Arc<Outside>, instruments: &Instruments, readiness: &Readiness) {
+/// Shows who leads, and the health of the outside world, beside the probes.
+fn show(remote: &Arc<Outside>, election: Option<Election>, instruments: &Instruments, readiness: &Readiness) {
     let of_broker = Arc::clone(remote);
-    readiness.show(move || vec![format!("broker: {}", health(of_broker.broker()))]);
+    readiness.show(move || {
+        vec![
+            format!("leader: {}", election.as_ref().map_or_else(|| "there is no election".to_owned(), leader)),
+            format!("broker: {}", health(of_broker.broker())),
+        ]
+    });
     readiness.measure(Metrics::new(instruments.heartbeat.clone(), |registry| {
         instruments.meter.register(registry);
         remote.measure(registry, controller::now);
     }));
+}
+
+fn leader(election: &Election) -> String {
+    match election.leader() {
+        _ if election.is_leading() => "this replica".to_owned(),
+        Some(leader) => format!("{leader}; this replica stands by"),
+        None => "nobody yet; this replica stands by".to_owned(),
+    }
 }
 
 fn health(broker: Option<&Broker>) -> String {

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::file::{File, Grant, Timing};
 use super::problems::{Problems, up_to};
-use super::{Config, ConfigError, broker, is_dns_label, metrics, microsoft};
+use super::{Config, ConfigError, broker, election, is_dns_label, metrics, microsoft};
 use crate::plan::ownership::{Grants, Tenancy};
 use crate::plan::situation::Capabilities;
 use crate::tenant::TenantId;
@@ -16,7 +16,7 @@ const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
 pub(super) fn config(file: File, directory: &Path) -> Result<Config, Vec<ConfigError>> {
-    let File { tenancy, broker, microsoft, timing, controller, probes, metrics } = file;
+    let File { tenancy, broker, microsoft, timing, controller, leader_election, probes, metrics } = file;
     let mut problems = Problems::default();
     let tenancy = grants(tenancy, &mut problems);
     let has_broker = broker.is_some();
@@ -31,12 +31,23 @@ pub(super) fn config(file: File, directory: &Path) -> Result<Config, Vec<ConfigE
         let what = format!("{namespace:?} cannot be the name of a namespace");
         problems.add("controller.watchNamespace", what, "Name one namespace, or leave it out to look at all of them");
     }
+    let leader_election = election::election(leader_election, &mut problems);
     let probes = problems.listen("probes.listen", probes.listen.as_deref().unwrap_or("0.0.0.0:8080"));
     let metrics = metrics::metrics(metrics, probes, directory, &mut problems);
     match (probes, u16::try_from(concurrency)) {
         (Some(probes), Ok(concurrency)) if problems.0.is_empty() => {
             let tenancy = Tenancy::new(tenancy);
-            Ok(Config { tenancy, broker, microsoft, capabilities, concurrency, watch_namespace, probes, metrics })
+            Ok(Config {
+                tenancy,
+                broker,
+                microsoft,
+                capabilities,
+                concurrency,
+                watch_namespace,
+                leader_election,
+                probes,
+                metrics,
+            })
         }
         _ => Err(problems.0),
     }

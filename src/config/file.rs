@@ -21,6 +21,8 @@ pub(super) struct File {
     #[serde(default)]
     pub controller: Controller,
     #[serde(default)]
+    pub leader_election: LeaderElection,
+    #[serde(default)]
     pub probes: Probes,
     #[serde(default)]
     pub metrics: Metrics,
@@ -153,6 +155,23 @@ pub(super) struct Controller {
     pub concurrency: Option<i64>,
     #[serde(default)]
     pub watch_namespace: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct LeaderElection {
+    #[serde(default)]
+    pub enabled: Option<bool>,
+    #[serde(default)]
+    pub namespace: Option<String>,
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub lease_duration_seconds: Option<i64>,
+    #[serde(default)]
+    pub renew_deadline_seconds: Option<i64>,
+    #[serde(default)]
+    pub retry_period_seconds: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -66,6 +66,15 @@ fn the_smallest_file_has_the_documented_defaults() {
     };
     assert_eq!(config.capabilities, expected);
     assert_eq!((config.concurrency, config.probes.to_string().as_str()), (16, "0.0.0.0:8080"));
+    let seconds = Duration::from_secs;
+    let expected = LeaderElection {
+        namespace: None,
+        name: "threat-protection-operator".to_owned(),
+        duration: seconds(15),
+        renew_deadline: seconds(10),
+        retry_period: seconds(2),
+    };
+    assert_eq!(config.leader_election, Some(expected));
 }
 
 /// The example of the module documentation, so that it stays true.
@@ -111,6 +120,7 @@ timing:
   retryMaximumSeconds: 1
   slowProbeSeconds: 1
 controller: {{ concurrency: 4 }}
+leaderElection: {{ namespace: home, name: of.ours, leaseDurationSeconds: 300, renewDeadlineSeconds: 299, retryPeriodSeconds: 149 }}
 probes: {{ listen: '[::1]:0' }}
 "
     );
@@ -124,6 +134,10 @@ probes: {{ listen: '[::1]:0' }}
     assert_eq!(config.capabilities.operation_deadline, SignedDuration::from_mins(1));
     assert_eq!(config.capabilities.resync, (SignedDuration::from_secs(1), SignedDuration::from_secs(1)));
     assert_eq!((config.concurrency, config.probes.to_string().as_str()), (4, "[::1]:0"));
+    let election = config.leader_election.clone().unwrap();
+    assert_eq!((election.namespace.as_deref(), election.name.as_str()), (Some("home"), "of.ours"));
+    let timings = [election.duration, election.renew_deadline, election.retry_period];
+    assert_eq!(timings.map(|timing| timing.as_secs()), [300, 299, 149]);
     assert!(!format!("{config:?}").contains(MARKER), "Debug shows a secret");
     let broker = config.broker.unwrap();
     assert_eq!(
@@ -274,6 +288,36 @@ fn other_ways_to_sign_in(#[case] auth: &str) {
     "timing.retryInitialSeconds",
     "raise timing.retryMaximumSeconds"
 )]
+#[case::a_deadline_beyond_the_lease(
+    "tenancy: []\nleaderElection: { renewDeadlineSeconds: 15 }",
+    "leaderElection.renewDeadlineSeconds",
+    "not less than leaseDurationSeconds, which is 15"
+)]
+#[case::one_try_only(
+    "tenancy: []\nleaderElection: { retryPeriodSeconds: 6 }",
+    "leaderElection.retryPeriodSeconds",
+    "more than half of renewDeadlineSeconds, which is 10"
+)]
+#[case::a_lease_that_is_too_long(
+    "tenancy: []\nleaderElection: { leaseDurationSeconds: 301 }",
+    "leaderElection.leaseDurationSeconds",
+    "from 3 to 300"
+)]
+#[case::a_lease_in_capitals(
+    "tenancy: []\nleaderElection: { name: Operator }",
+    "leaderElection.name",
+    "cannot be the name of a Lease"
+)]
+#[case::a_lease_anywhere(
+    "tenancy: []\nleaderElection: { namespace: '*' }",
+    "leaderElection.namespace",
+    "cannot be the name of a namespace"
+)]
+#[case::checked_also_where_there_is_no_election(
+    "tenancy: []\nleaderElection: { enabled: false, retryPeriodSeconds: 0 }",
+    "leaderElection.retryPeriodSeconds",
+    "from 1 to 149"
+)]
 #[case::host_name_to_listen_on("tenancy: []\nprobes: { listen: 'localhost:8080' }", "probes.listen", "0.0.0.0:8080")]
 fn files_that_are_refused(#[case] text: &str, #[case] field: &str, #[case] says: &str) {
     let problems = problems(text);
@@ -368,6 +412,19 @@ fn clear_text_to_another_host_is_refused() {
 }
 
 #[test]
+fn there_need_not_be_an_election() {
+    assert_eq!(parse("tenancy: []\nleaderElection: { enabled: false }").unwrap().leader_election, None);
+    let short =
+        "tenancy: []\nleaderElection: { leaseDurationSeconds: 3, renewDeadlineSeconds: 2, retryPeriodSeconds: 1 }";
+    assert!(parse(short).unwrap().leader_election.is_some());
+}
+
+#[test]
+fn a_host_has_a_name() {
+    assert!(!host_name().is_empty());
+}
+
+#[test]
 fn every_problem_is_reported_at_once() {
     let text = "
 tenancy:
@@ -378,9 +435,10 @@ broker:
   caFile: missing
 timing: { slowProbeSeconds: 0 }
 controller: { concurrency: 1000 }
+leaderElection: { name: '', renewDeadlineSeconds: 20, retryPeriodSeconds: 15 }
 probes: { listen: nowhere }
 ";
-    assert_eq!(problems(text).len(), 9);
+    assert_eq!(problems(text).len(), 12);
 }
 
 #[test]

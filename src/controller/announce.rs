@@ -1,20 +1,20 @@
-//! Tells people and machines what a pass did: one log line and one event each. Never fails a pass.
+//! Tells people and machines what a pass did: one log line and one event each. Never fails or delays a pass.
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::ObjectMeta;
-use kube::runtime::events::{Event, Recorder};
 
 use super::error::ReconcileError;
 use super::events;
 use super::executed::Executed;
+use super::herald::Herald;
 use super::meter::Meter;
 use crate::api::{GROUP, KIND, ThreatProtectionTenantStatus, VERSION};
 use crate::plan::situation::Subject;
 use crate::plan::step::Outcome;
 
-/// Publishes what follows from the step and from the change of status.
-pub(super) async fn announce(
-    (recorder, meter): (&Recorder, &Meter),
+/// Tells what follows from the step and from the change of status.
+pub(super) fn announce(
+    (herald, meter): (&Herald, &Meter),
     subject: &Subject,
     (old, new): (Option<&ThreatProtectionTenantStatus>, &ThreatProtectionTenantStatus),
     executed: Option<&Executed>,
@@ -24,27 +24,14 @@ pub(super) async fn announce(
     }
     let reference = reference(subject);
     for event in events::events(old, new, executed) {
-        publish((recorder, meter), &event, &reference).await;
+        herald.tell(meter, event, reference.clone());
     }
 }
 
-/// Publishes why a pass could not be finished.
-pub(super) async fn announce_fault(
-    (recorder, meter): (&Recorder, &Meter),
-    metadata: &ObjectMeta,
-    fault: &ReconcileError,
-) {
-    let event = events::fault(fault);
-    let reference = refer(metadata.namespace.clone(), metadata.name.clone(), metadata.uid.clone());
-    publish((recorder, meter), &event, &reference).await;
-}
-
-async fn publish((recorder, meter): (&Recorder, &Meter), event: &Event, reference: &ObjectReference) {
-    let published = recorder.publish(event, reference).await;
-    meter.told(published.is_ok());
-    if let Err(error) = published {
-        tracing::warn!(reason = event.reason, %error, "cannot publish an event");
-    }
+/// Tells why a pass could not be finished.
+pub(super) fn announce_fault((herald, meter): (&Herald, &Meter), metadata: &ObjectMeta, fault: &ReconcileError) {
+    let about = refer(metadata.namespace.clone(), metadata.name.clone(), metadata.uid.clone());
+    herald.tell(meter, events::fault(fault), about);
 }
 
 /// Logs an executed step: what, through whom, and under which request id.

@@ -9,7 +9,9 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use crate::api::{ConditionType, PendingStep, Reason, ThreatProtectionTenantStatus, TriState};
+use serde_json::Value;
+
+use crate::api::{ConditionType, PendingStep, Reason, TriState};
 
 /// A reason that is not of the catalogue: somebody else wrote it, or an older release.
 const OTHER: &str = "other";
@@ -37,34 +39,63 @@ struct HandOffs {
     oldest: SignedDuration,
 }
 
-impl Census {
-    /// Counts a resource whose spec cannot be read.
-    pub fn count_unreadable(&mut self) {
-        self.resources += 1;
-        self.unreadable += 1;
-    }
+/// What is counted of one resource, in few bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    is_readable: bool,
+    conditions: Box<[(ConditionType, TriState, Option<Reason>)]>,
+    hand_offs: Box<[(PendingStep, Timestamp)]>,
+    deleted: Option<Timestamp>,
+}
 
-    /// Counts a resource whose deletion was asked for, then, and that is still there.
-    pub fn count_deletion(&mut self, deleted: Timestamp, now: Timestamp) {
-        self.oldest_deletion = self.oldest_deletion.max(now.duration_since(deleted));
-    }
-
-    /// Counts a resource and what its status says.
-    pub fn count(&mut self, status: Option<&ThreatProtectionTenantStatus>, now: Timestamp) {
-        self.resources += 1;
-        let Some(status) = status else { return };
-        for condition in &status.conditions {
-            let kind = ConditionType::ALL.iter().find(|kind| kind.name() == condition.type_);
-            let verdict = TriState::ALL.iter().find(|verdict| verdict.name() == condition.status);
-            if let (Some(kind), Some(verdict)) = (kind, verdict) {
-                let reason = Reason::ALL.iter().map(|reason| reason.name()).find(|reason| *reason == condition.reason);
-                *self.conditions.entry((kind.name(), verdict.name(), reason.unwrap_or(OTHER))).or_default() += 1;
-            }
+impl Facts {
+    /// Reads a status as far as it goes.
+    pub(super) fn of(status: &Value, is_readable: bool) -> Self {
+        let list = |name: &str| status.get(name).and_then(Value::as_array).into_iter().flatten();
+        Self {
+            is_readable,
+            conditions: list("conditions").filter_map(condition).collect(),
+            hand_offs: list("pendingActions").filter_map(hand_off).collect(),
+            deleted: None,
         }
-        for pending in &status.pending_actions {
-            let of_kind = self.hand_offs.entry(pending.step).or_default();
+    }
+
+    /// The same of a resource whose deletion was asked for, then.
+    pub(super) fn deleted(self, deleted: Option<Timestamp>) -> Self {
+        Self { deleted, ..self }
+    }
+}
+
+fn condition(condition: &Value) -> Option<(ConditionType, TriState, Option<Reason>)> {
+    let text = |name: &str| condition.get(name).and_then(Value::as_str);
+    let (kind, verdict, reason) = (text("type")?, text("status")?, text("reason").unwrap_or_default());
+    let kind = ConditionType::ALL.iter().copied().find(|known| known.name() == kind)?;
+    let verdict = TriState::ALL.iter().copied().find(|known| known.name() == verdict)?;
+    Some((kind, verdict, Reason::ALL.iter().copied().find(|known| known.name() == reason)))
+}
+
+fn hand_off(pending: &Value) -> Option<(PendingStep, Timestamp)> {
+    let step = pending.get("step").and_then(Value::as_str)?;
+    let since = pending.get("sinceTime").and_then(Value::as_str)?.parse().ok()?;
+    Some((PendingStep::ALL.iter().copied().find(|known| known.name() == step)?, since))
+}
+
+impl Census {
+    /// Counts a resource and what its status says.
+    pub(super) fn count(&mut self, facts: &Facts, now: Timestamp) {
+        self.resources += 1;
+        self.unreadable += u64::from(!facts.is_readable);
+        if let Some(deleted) = facts.deleted {
+            self.oldest_deletion = self.oldest_deletion.max(now.duration_since(deleted));
+        }
+        for (kind, verdict, reason) in &facts.conditions {
+            let reason = reason.map_or(OTHER, |reason| reason.name());
+            *self.conditions.entry((kind.name(), verdict.name(), reason)).or_default() += 1;
+        }
+        for (step, since) in &facts.hand_offs {
+            let of_kind = self.hand_offs.entry(*step).or_default();
             of_kind.open += 1;
-            of_kind.oldest = of_kind.oldest.max(now.duration_since(pending.since_time.0));
+            of_kind.oldest = of_kind.oldest.max(now.duration_since(*since));
         }
     }
 

@@ -28,6 +28,12 @@ pub enum ReconcileError {
         /// The missing field.
         field: &'static str,
     },
+    /// The pass ended by a fault of the program, which is told on the standard error stream.
+    #[error("the pass ended by a fault of the operator itself; report it with the operator's log")]
+    Panicked(#[source] tokio::task::JoinError),
+    /// Another replica may lead by now; nothing more is sent.
+    #[error("this replica leads no more: nothing was sent")]
+    NotLeading,
     /// The pass took too long.
     #[error("the pass did not end within {} s", limit.as_secs())]
     TimedOut {
@@ -55,7 +61,8 @@ impl ReconcileError {
     }
 
     /// Every class there is.
-    pub const CLASSES: [&str; 7] = ["changed", "gone", "forbidden", "refused", "cluster", "internal", "timed-out"];
+    pub const CLASSES: [&str; 9] =
+        ["changed", "gone", "forbidden", "refused", "cluster", "internal", "not-leading", "panicked", "timed-out"];
 
     /// Short name for logs and metrics; one of `CLASSES`.
     #[must_use]
@@ -67,6 +74,8 @@ impl ReconcileError {
             Self::Cluster { source: kube::Error::Api(status), .. } if status.code == 422 => "refused",
             Self::Cluster { .. } => "cluster",
             Self::Encode(_) | Self::Incomplete { .. } => "internal",
+            Self::NotLeading => "not-leading",
+            Self::Panicked(_) => "panicked",
             Self::TimedOut { .. } => "timed-out",
         }
     }
@@ -74,12 +83,12 @@ impl ReconcileError {
     /// Whether it belongs to ordinary life and needs no attention.
     #[must_use]
     pub const fn is_ordinary(&self) -> bool {
-        matches!(self, Self::Changed | Self::Gone)
+        matches!(self, Self::Changed | Self::Gone | Self::NotLeading)
     }
 }
 
 /// kube prints every field of the API server's answer; its message and code say it.
-fn problem(error: &kube::Error) -> String {
+pub(super) fn problem(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} ({})", status.message, status.code),
         other => other.to_string(),

@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::credentials;
 use super::error::ReconcileError;
-use super::operator::{Guarded, Operator};
-use super::record;
-use super::stored::{self, Stored};
+use super::object::Object;
+use super::operator::Operator;
+use super::stored::Stored;
 use crate::api::{CRD_NAME, ConditionType, DeletionPolicy, FINALIZER, ManagementPolicy, Reason};
 use crate::plan::desired::Desired;
 use crate::plan::failure::{ErrorClass, Failure};
@@ -22,19 +22,9 @@ use crate::plan::reading::{Reading, Why};
 use crate::plan::situation::{Permit, Situation, Subject};
 use crate::remote::{Act, Caller, Glance, Look, Observe, Question, Signer, Survey};
 
-/// The resource. One that cannot be read as such is fetched again and read as far as it goes.
-pub(super) async fn resource<R>(operator: &Operator<R>, object: &Guarded) -> Result<Stored, ReconcileError> {
-    let mut stored = match &object.0 {
-        Ok(resource) => Stored::typed(resource)?,
-        Err(invalid) => {
-            let api = record::api(&operator.client, &invalid.metadata.namespace.clone().unwrap_or_default());
-            let raw = api
-                .get(&invalid.metadata.name.clone().unwrap_or_default())
-                .await
-                .map_err(|error| ReconcileError::cluster("read the resource", error))?;
-            Stored::raw(&raw, &invalid.error)?
-        }
-    };
+/// The resource, and what is to be known of its home.
+pub(super) async fn resource<R>(operator: &Operator<R>, object: &Object) -> Result<Stored, ReconcileError> {
+    let mut stored = Stored::read(object)?;
     let subject = &mut stored.subject;
     if subject.is_deleting && is_held(subject) {
         subject.home_is_terminating = is_terminating::<Namespace, R>(operator, &subject.namespace).await?
@@ -61,13 +51,7 @@ pub(super) fn permit<R>(operator: &Operator<R>, stored: &Stored) -> Permit {
 
 fn among<R>(operator: &Operator<R>, stored: &Stored, claimant: &Claimant) -> Permit {
     let Some(tenant) = stored.tenant else { return Permit::NotAllowed };
-    let id = tenant.to_string();
-    let claimants: Vec<Claimant> = operator
-        .resources
-        .state()
-        .iter()
-        .filter_map(|object| object.0.as_ref().ok().and_then(|resource| stored::claims(resource, &id)))
-        .collect();
+    let claimants = operator.resources.claimants(&tenant.to_string());
     let (permit, other) = ownership::permit(&operator.tenancy, tenant, claimant, &claimants);
     let is_known = ready_reason(stored) == Some(Reason::DuplicateTenant.name());
     if let Some(Claimant { namespace, name, .. }) = other.filter(|_| !is_known) {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kube::Client;
 use kube::api::{DynamicObject, ListParams};
-use kube::runtime::{reflector, watcher};
 
 use super::cluster::scoped;
 use super::credentials;
 use super::error::ReconcileError;
 use super::gather;
-use super::operator::{Guarded, Operator, Settings};
+use super::index::Index;
+use super::object::Object;
+use super::operator::{Operator, Settings};
 use super::stored::Stored;
 use crate::api::ThreatProtectionTenantStatus;
 use crate::plan::desired::{Desired, InvalidSpec};
@@ -38,8 +39,7 @@ pub struct Declaration {
 
 /// Reads a resource as a pass reads it, without a cluster.
 pub fn declaration(resource: &DynamicObject) -> Result<Declaration, ReconcileError> {
-    let Stored { subject, desired, tenant, status, .. } =
-        Stored::raw(resource, "the spec is not of the documented shape")?;
+    let Stored { subject, desired, tenant, status, .. } = Stored::read(&Object::of(resource))?;
     Ok(Declaration { subject, desired, tenant, status })
 }
 
@@ -78,23 +78,17 @@ pub async fn preview<R: Observe>(
     client: Client,
     remote: R,
     settings: Settings,
-    resource: Guarded,
+    resource: Object,
     now: Timestamp,
 ) -> Result<(Situation, Option<TenantId>, bool), ReconcileError> {
     let namespace = settings.namespace.clone();
-    let own = resource.0.as_ref().ok().and_then(|resource| resource.metadata.namespace.clone());
+    let own = resource.metadata.namespace.clone();
     let listed = list(&client, namespace.as_deref()).await;
     let (others, sees_all) = match listed {
         Err(error) if error.class() == "forbidden" => (list(&client, own.as_deref()).await?, false),
         listed => (listed?, true),
     };
-    let (store, mut writer) = reflector::store();
-    writer.apply_watcher_event(&watcher::Event::Init);
-    for other in others {
-        writer.apply_watcher_event(&watcher::Event::InitApply(other));
-    }
-    writer.apply_watcher_event(&watcher::Event::InitDone);
-    let operator = Operator::new(client, Arc::new(remote), settings, store);
+    let operator = Operator::new(client, Arc::new(remote), settings, Arc::new(Index::of(&others)));
     let stored = gather::resource(&operator, &resource).await?;
     let permit = gather::permit(&operator, &stored);
     let observed = gather::observed(&operator, &stored, permit, now).await;
@@ -102,7 +96,7 @@ pub async fn preview<R: Observe>(
     Ok((situation, stored.tenant, sees_all))
 }
 
-async fn list(client: &Client, namespace: Option<&str>) -> Result<Vec<Guarded>, ReconcileError> {
-    let listed = scoped::<Guarded>(client, namespace).list(&ListParams::default()).await;
+async fn list(client: &Client, namespace: Option<&str>) -> Result<Vec<Object>, ReconcileError> {
+    let listed = scoped::<Object>(client, namespace).list(&ListParams::default()).await;
     Ok(listed.map_err(|error| ReconcileError::cluster("list the resources", error))?.items)
 }

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use kube::api::ObjectMeta;
 
 use crate::plan::microsoft::Microsoft;
 use crate::plan::situation::{Recent, Subject};
@@ -53,8 +52,7 @@ impl Recall {
     /// How long to rest, where exactly this version has been dealt with and it is not time to look again.
     ///
     /// Our own status writes come back through the watch, and so does everything when a watch is opened anew.
-    pub(super) fn rest(&self, metadata: &ObjectMeta, now: Instant) -> Option<Duration> {
-        let (uid, version) = (metadata.uid.as_ref()?, metadata.resource_version.as_ref()?);
+    pub(super) fn rest(&self, (uid, version): (&str, &str), now: Instant) -> Option<Duration> {
         let entries = self.lock();
         let handled = entries.get(uid)?.handled.as_ref()?;
         let rest = handled.due.checked_duration_since(now).filter(|rest| !rest.is_zero());
@@ -102,12 +100,9 @@ impl Recall {
         self.lock().get(uid).is_some_and(|entry| entry.faults > 0)
     }
 
-    /// How many resources rest until it is time to look again, and how many wait after a failed pass.
-    pub(super) fn resting(&self, now: Instant) -> (u64, u64) {
-        self.lock().values().fold((0, 0), |(resting, failing), entry| {
-            let is_resting = entry.handled.as_ref().is_some_and(|handled| now < handled.due);
-            (resting + u64::from(is_resting), failing + u64::from(entry.faults > 0))
-        })
+    /// How many resources wait after a failed pass.
+    pub(super) fn failing(&self) -> u64 {
+        self.lock().values().map(|entry| u64::from(entry.faults > 0)).sum()
     }
 
     /// The next pass must not take the resource for dealt with.
@@ -142,8 +137,8 @@ pub(super) fn backoff(faults: u32, jitter: f64) -> Duration {
 mod tests {
     use super::*;
 
-    fn version(version: &str) -> ObjectMeta {
-        ObjectMeta { uid: Some("u".into()), resource_version: Some(version.into()), ..ObjectMeta::default() }
+    const fn version(version: &str) -> (&str, &str) {
+        ("u", version)
     }
 
     fn handled(versions: &[&str], due: Instant) -> Handled {
@@ -154,21 +149,21 @@ mod tests {
     fn a_version_that_was_dealt_with_rests_until_it_is_due() {
         let (recall, start) = (Recall::default(), Instant::now());
         let minute = Duration::from_mins(1);
-        assert_eq!(recall.rest(&version("1"), start), None, "nothing is known yet");
+        assert_eq!(recall.rest(version("1"), start), None, "nothing is known yet");
         recall.finished("u", Recent::default(), handled(&["1", "2"], start + minute), None);
-        assert_eq!(recall.rest(&version("1"), start), Some(minute));
-        assert_eq!(recall.rest(&version("2"), start + minute / 2), Some(minute / 2));
-        assert_eq!(recall.rest(&version("3"), start), None, "somebody else wrote");
-        assert_eq!(recall.rest(&version("2"), start + minute), None, "it is due");
+        assert_eq!(recall.rest(version("1"), start), Some(minute));
+        assert_eq!(recall.rest(version("2"), start + minute / 2), Some(minute / 2));
+        assert_eq!(recall.rest(version("3"), start), None, "somebody else wrote");
+        assert_eq!(recall.rest(version("2"), start + minute), None, "it is due");
     }
 
     #[test]
     fn a_version_that_our_own_write_has_replaced_is_never_planned_from() {
         let (recall, start) = (Recall::default(), Instant::now());
         recall.finished("u", Recent::default(), handled(&["1", "2"], start), None);
-        assert_eq!(recall.rest(&version("1"), start), Some(CATCH_UP), "the watch is behind");
-        assert_eq!(recall.rest(&version("2"), start), None, "it has caught up, and it is time");
-        assert_eq!(recall.rest(&version("3"), start), None, "somebody else wrote");
+        assert_eq!(recall.rest(version("1"), start), Some(CATCH_UP), "the watch is behind");
+        assert_eq!(recall.rest(version("2"), start), None, "it has caught up, and it is time");
+        assert_eq!(recall.rest(version("3"), start), None, "somebody else wrote");
     }
 
     #[test]
@@ -184,7 +179,7 @@ mod tests {
         assert_eq!(recall.failed("u"), 1);
         assert!(recall.is_failing("u"));
         assert_eq!(recall.failed("u"), 2);
-        assert_eq!(recall.rest(&version("1"), start), None);
+        assert_eq!(recall.rest(version("1"), start), None);
         assert_eq!(recall.recent("u").failures, 3, "failures of the outside world are counted apart");
     }
 

@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use kube::Resource;
-use kube::runtime::controller::Action;
 use tracing::Instrument;
 
 use super::announce::{announce, announce_fault};
 use super::clock;
 use super::error::ReconcileError;
 use super::gather::{self, Sight};
-use super::operator::{Guarded, Operator};
+use super::object::Object;
+use super::operator::Operator;
 use super::recall::{Handled, Kept};
 use super::record::Record;
 use super::stored::Stored;
@@ -27,39 +26,50 @@ const LIMIT: Duration = Duration::from_mins(10);
 /// No plan asks to look again sooner.
 const SHORTEST: Duration = Duration::from_millis(100);
 
+/// When to look at a resource again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// After this time, or once it changes.
+    After(Duration),
+    /// Once it changes.
+    OnChange,
+}
+
 /// Looks once at a resource and its tenant, does at most one step, and says when to look again.
-pub async fn reconcile<R>(object: Arc<Guarded>, operator: Arc<Operator<R>>) -> Result<Action, ReconcileError>
+pub async fn reconcile<R>(object: &Object, operator: &Operator<R>) -> Result<Next, ReconcileError>
 where
     R: Observe + Execute + Send + Sync,
 {
-    let metadata = object.meta();
-    if let Some(rest) = operator.recall.rest(metadata, Instant::now()) {
-        return Ok(Action::requeue(rest));
+    let metadata = &object.metadata;
+    let text = |part: &Option<String>| part.clone().unwrap_or_default();
+    let version = (text(&metadata.uid), text(&metadata.resource_version));
+    if let Some(rest) = operator.recall.rest((&version.0, &version.1), Instant::now()) {
+        return Ok(Next::After(rest));
     }
-    let tenant = object.0.as_ref().map_or("", |resource| &resource.spec.tenant_id);
+    let tenant = object.tenant();
     let counted = operator.meter.begin();
     let (generation, number) = (metadata.generation, counted.number());
     let (namespace, resource) = (&metadata.namespace, &metadata.name);
     let span = tracing::info_span!("reconcile", namespace, resource, tenant, generation, pass = number);
-    let pass = pass(&object, &operator).instrument(span.clone());
+    let pass = pass(object, operator).instrument(span.clone());
     let ended = tokio::time::timeout(LIMIT, pass).await.unwrap_or(Err(ReconcileError::TimedOut { limit: LIMIT }));
     counted.end(&ended);
     if let Err(fault) = &ended {
-        tell_fault(&operator, &object, fault).instrument(span).await;
+        span.in_scope(|| tell_fault(operator, object, fault));
     }
     ended
 }
 
 /// The status of the resource cannot tell why a pass failed, so an event does, once until a pass succeeds.
-async fn tell_fault<R>(operator: &Operator<R>, object: &Guarded, fault: &ReconcileError) {
-    let metadata = object.meta();
+fn tell_fault<R>(operator: &Operator<R>, object: &Object, fault: &ReconcileError) {
+    let metadata = &object.metadata;
     let is_told = metadata.uid.as_deref().is_some_and(|uid| operator.recall.is_failing(uid));
     if !fault.is_ordinary() && !is_told {
-        announce_fault((&operator.recorder, &operator.meter), metadata, fault).await;
+        announce_fault((&operator.herald, &operator.meter), metadata, fault);
     }
 }
 
-async fn pass<R>(object: &Guarded, operator: &Operator<R>) -> Result<Action, ReconcileError>
+async fn pass<R>(object: &Object, operator: &Operator<R>) -> Result<Next, ReconcileError>
 where
     R: Observe + Execute + Send + Sync,
 {
@@ -68,19 +78,19 @@ where
     let now = clock::now();
     let work = gathered(operator, &stored, permit, now).await;
     let mut record = Record::open(&operator.client, &stored, &operator.meter)?;
-    let Some(work) = work.settle(&mut record).await? else { return Ok(Action::await_change()) };
+    let Some(work) = work.settle(&mut record).await? else { return Ok(Next::OnChange) };
     let work = work.advance(operator, &mut record).await?;
-    let Some(work) = work.settle(&mut record).await? else { return Ok(Action::await_change()) };
+    let Some(work) = work.settle(&mut record).await? else { return Ok(Next::OnChange) };
     let status = report(&work.situation, &work.plan);
     record.conclude(&status, work.executed.is_some()).await?;
     let change = (stored.status.as_ref(), &status);
     operator.meter.concluded(stored.claimant.created, change, now);
-    announce((&operator.recorder, &operator.meter), &work.situation.subject, change, work.executed.as_ref()).await;
+    announce((&operator.herald, &operator.meter), &work.situation.subject, change, work.executed.as_ref());
     let wait = waiting(pace(&work.situation, &work.plan, work.outcome(), fastrand::f64()));
     let handled = Handled { versions: record.into_versions(), due: Instant::now() + wait };
     let kept = kept(operator, &work, now);
     operator.recall.finished(&stored.subject.uid, work.situation.recent_after(), handled, kept);
-    Ok(Action::requeue(wait))
+    Ok(Next::After(wait))
 }
 
 /// The situation and its plan. What was not read in this pass is never acted on: where something is to be done, everything

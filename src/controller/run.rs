@@ -1,30 +1,25 @@
-//! The loop: watches the resources and calls `reconcile`, until it is told to end.
+//! The life of an operator: knows every resource, waits until it leads, takes what is due, and ends in order.
 
-use std::collections::HashSet;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::{Stream, StreamExt};
-use kube::runtime::controller::{Action, Config, Controller, Error};
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher;
-use kube::{Client, Resource};
+use kube::Client;
+use tokio::sync::watch as signal;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::census::Census;
-use super::clock;
 use super::cluster::scoped;
-use super::error::ReconcileError;
+use super::lease::{Election, Term};
 use super::meter::Meter;
-use super::operator::{Guarded, Operator, Settings};
-use super::recall::{CATCH_UP, Recall, backoff};
-use super::reconcile::reconcile;
+use super::object::Object;
+use super::operator::{Operator, Settings};
+use super::passes::Passes;
+use super::watch::Watch;
 use crate::ops::heartbeat::Heartbeat;
 use crate::remote::{Execute, Observe};
 
 /// The time for running passes to end after the process was told to.
-const DRAIN: Duration = Duration::from_secs(10);
+const DRAIN: Duration = Duration::from_secs(5);
 /// The time between two sweeps of what is remembered of vanished resources.
 const SWEEP: Duration = Duration::from_mins(10);
 
@@ -37,154 +32,107 @@ pub struct Instruments {
     pub heartbeat: Heartbeat,
 }
 
-type Finished = Result<(ObjectRef<Guarded>, Action), Error<ReconcileError, watcher::Error>>;
+/// Another replica leads, or may lead. The process must end: what it remembers is out of date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this replica leads no more: it could not renew its Lease in time, or another one took it")]
+pub struct LeadershipLost;
 
-/// Reconciles every resource of the cluster, or of one namespace, until `shutdown`. `on_synced` is called once all of them are known.
+/// Reconciles every resource of the cluster, or of one namespace, until `shutdown`; with an election, only while this
+/// process leads. `on_synced` is called once all resources are known: a standby goes as far.
+///
+/// # Errors
+/// The process led and leads no more.
 pub async fn run<R>(
     client: Client,
     remote: Arc<R>,
     settings: Settings,
-    instruments: Instruments,
+    (election, instruments): (Option<Election>, Instruments),
     shutdown: CancellationToken,
     on_synced: impl FnOnce() + Send + 'static,
-) where
+) -> Result<(), LeadershipLost>
+where
     R: Observe + Execute + Send + Sync + 'static,
 {
     let Instruments { meter, heartbeat } = instruments;
-    let resources = scoped::<Guarded>(&client, settings.namespace.as_deref());
-    let controller = Controller::new(resources, watcher::Config::default())
-        .with_config(Config::default().concurrency(settings.concurrency.max(1)))
-        .graceful_shutdown_on(shutdown.clone().cancelled_owned());
-    let resources = controller.store();
-    let operator = Arc::new(Operator::new(client, remote, settings, resources.clone()).counting(meter.clone()));
-    let counted = operator.clone();
-    meter.gather(move || census(&counted));
-    meter.leads(true);
-    let background = shutdown.child_token();
-    tokio::spawn(background.clone().run_until_cancelled_owned(signal_sync(resources.clone(), on_synced)));
-    tokio::spawn(background.clone().run_until_cancelled_owned(sweep(operator.clone(), resources)));
-    let finished = controller.run(reconcile::<R>, error_policy, operator);
+    let concurrency = settings.concurrency.max(1).into();
+    let resources = scoped::<Object>(&client, settings.namespace.as_deref());
+    let operator = Operator::new(client, remote, settings, Arc::default());
+    let operator = Arc::new(operator.counting(meter.clone()).elected(election.clone()));
+    meter.gather({
+        let operator = Arc::clone(&operator);
+        move || operator.census()
+    });
+    let background = CancellationToken::new();
+    let _ends_background = background.clone().drop_guard();
+    let (synced, mut is_synced) = signal::channel(false);
+    let watch = Watch::of(&operator, synced);
+    tokio::spawn(background.clone().run_until_cancelled_owned(watch.follow(resources)));
+    tokio::spawn(background.clone().run_until_cancelled_owned(sweep(operator.clone())));
     tokio::select! {
-        () = drain(finished, &heartbeat) => tracing::info!("every pass has ended"),
-        () = too_late(&shutdown) => tracing::warn!("passes were cut off: they did not end within {} s", DRAIN.as_secs()),
+        _ = heartbeat.beat_while(is_synced.wait_for(|synced| *synced)) => on_synced(),
+        () = shutdown.cancelled() => return Ok(()),
     }
-    background.cancel();
-}
-
-/// When to try again after a pass that could not be finished.
-#[expect(clippy::needless_pass_by_value, reason = "the signature is that of kube")]
-fn error_policy<R>(object: Arc<Guarded>, error: &ReconcileError, operator: Arc<Operator<R>>) -> Action {
-    let uid = object.meta().uid.as_deref().unwrap_or_default();
-    retry(&operator.recall, uid, error, fastrand::f64())
-}
-
-fn retry(recall: &Recall, uid: &str, error: &ReconcileError, jitter: f64) -> Action {
-    match error {
-        ReconcileError::Gone => {
-            recall.forget(uid);
-            Action::await_change()
-        }
-        ReconcileError::Changed => {
-            recall.wake(uid);
-            Action::requeue(CATCH_UP)
-        }
-        _ => Action::requeue(backoff(recall.failed(uid), jitter)),
-    }
-}
-
-async fn drain(finished: impl Stream<Item = Finished>, heartbeat: &Heartbeat) {
-    let mut finished = pin!(finished);
-    while let Some(result) = heartbeat.beat_while(finished.next()).await {
-        log(&result);
-    }
-}
-
-/// Every error is logged by its class; none is dropped.
-fn log(result: &Finished) {
-    match result {
-        Ok((resource, _)) => {
-            tracing::debug!(namespace = resource.namespace, resource = resource.name, "pass ended");
-        }
-        Err(Error::ObjectNotFound(resource)) => {
-            tracing::debug!(namespace = resource.namespace, resource = resource.name, "the resource is gone");
-        }
-        Err(Error::ReconcilerFailed(error, resource)) => {
-            let (namespace, resource, class) = (&resource.namespace, &resource.name, error.class());
-            if error.is_ordinary() {
-                tracing::debug!(namespace, resource, class, %error, "pass ended early");
-            } else {
-                tracing::warn!(namespace, resource, class, %error, "pass failed");
-            }
-        }
-        Err(Error::QueueError(error)) => {
-            tracing::warn!(class = "watch", %error, "the watch failed and is opened again");
-        }
-        Err(Error::RunnerError(error)) => tracing::error!(class = "runner", %error, "the loop failed"),
-    }
-}
-
-async fn too_late(shutdown: &CancellationToken) {
-    shutdown.cancelled().await;
-    tokio::time::sleep(DRAIN).await;
-}
-
-/// kube's store wakes only whoever asked last whether it is filled, and kube's own loop asks too: so we ask again.
-async fn signal_sync(resources: Store<Guarded>, on_synced: impl FnOnce()) {
-    let filled = loop {
-        if let Ok(filled) = tokio::time::timeout(CATCH_UP, resources.wait_until_ready()).await {
-            break filled;
+    let lead = async {
+        match &election {
+            None => Some(None),
+            Some(election) => Box::pin(election.campaign(&shutdown)).await.map(Some),
         }
     };
-    if filled.is_ok() {
-        tracing::info!(resources = resources.len(), "every resource is known");
-        on_synced();
+    let Some(term) = heartbeat.beat_while(lead).await else { return Ok(()) };
+    meter.leads(true);
+    let outcome = work(operator, concurrency, (&heartbeat, &shutdown), term.as_ref()).await;
+    meter.leads(false);
+    if let Some(term) = term {
+        term.resign().await;
     }
+    outcome
 }
 
-/// What can be seen in the cluster just now.
-fn census<R>(operator: &Operator<R>) -> Census {
-    let mut census = Census::default();
-    let now = clock::now();
-    for object in operator.resources.state() {
-        match &object.0 {
-            Ok(resource) => census.count(resource.status.as_ref(), now),
-            Err(_) => census.count_unreadable(),
-        }
-        if let Some(deleted) = &object.meta().deletion_timestamp {
-            census.count_deletion(deleted.0, now);
-        }
+/// Takes what is due until `shutdown`, or until the term is over; then lets what is under way come to its end.
+async fn work<R>(
+    operator: Arc<Operator<R>>,
+    concurrency: usize,
+    (heartbeat, shutdown): (&Heartbeat, &CancellationToken),
+    term: Option<&Term>,
+) -> Result<(), LeadershipLost>
+where
+    R: Observe + Execute + Send + Sync + 'static,
+{
+    let (lost, last_word) = (term.map_or_else(CancellationToken::new, Term::lost), CancellationToken::new());
+    let herald = publish(&operator, &last_word);
+    operator.agenda.open(operator.resources.all(), Instant::now(), fastrand::f64);
+    let mut passes = Passes::new(operator, concurrency);
+    let outcome = tokio::select! {
+        biased;
+        () = lost.cancelled() => Err(LeadershipLost),
+        () = shutdown.cancelled() => Ok(()),
+        () = heartbeat.beat_while(passes.run()) => Ok(()),
+    };
+    // Of a term that is lost so much is left before another replica can act.
+    let time = if outcome.is_err() { term.map_or(DRAIN, Term::grace).min(DRAIN) } else { DRAIN };
+    if tokio::time::timeout(time, passes.drain()).await.is_ok() {
+        tracing::info!("every pass has ended");
+    } else {
+        tracing::warn!("passes were cut off: they did not end within {} s", time.as_secs());
     }
-    let (resting, failing) = operator.recall.resting(Instant::now());
-    census.backing_off = failing;
-    let idle = resting + failing + operator.meter.in_flight();
-    census.queued = census.resources.saturating_sub(idle);
-    census
+    drop(passes);
+    last_word.cancel();
+    // It bounds itself, and a panic of it would have been told.
+    let _ended = herald.await;
+    outcome
 }
 
-async fn sweep<R>(operator: Arc<Operator<R>>, resources: Store<Guarded>) {
+fn publish<R>(operator: &Arc<Operator<R>>, last_word: &CancellationToken) -> JoinHandle<()>
+where
+    R: Send + Sync + 'static,
+{
+    let (operator, last_word) = (Arc::clone(operator), last_word.clone());
+    tokio::spawn(async move { operator.publish(last_word).await })
+}
+
+async fn sweep<R>(operator: Arc<Operator<R>>) {
     loop {
         tokio::time::sleep(SWEEP).await;
-        let live: HashSet<String> = resources.state().iter().filter_map(|object| object.meta().uid.clone()).collect();
-        operator.recall.sweep(&live);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_resource_that_is_gone_is_left_alone_and_a_changed_one_is_looked_at_soon() {
-        let recall = Recall::default();
-        assert_eq!(retry(&recall, "u", &ReconcileError::Gone, 0.5), Action::await_change());
-        assert_eq!(retry(&recall, "u", &ReconcileError::Changed, 0.5), Action::requeue(CATCH_UP));
-    }
-
-    #[test]
-    fn faults_are_met_with_growing_delays() {
-        let (recall, fault) = (Recall::default(), ReconcileError::Incomplete { field: "uid" });
-        assert_eq!(retry(&recall, "u", &fault, 0.5), Action::requeue(Duration::from_secs(1)));
-        assert_eq!(retry(&recall, "u", &fault, 0.5), Action::requeue(Duration::from_secs(2)));
-        assert_eq!(retry(&recall, "other", &fault, 0.5), Action::requeue(Duration::from_secs(1)));
+        operator.recall.sweep(&operator.resources.uids());
     }
 }

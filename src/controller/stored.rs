@@ -1,12 +1,14 @@
 //! The resource as it is stored: what a plan needs of it, also where its spec cannot be read. Pure.
 
 use jiff::Timestamp;
-use kube::api::{DynamicObject, ObjectMeta};
+use kube::api::ObjectMeta;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::ReconcileError;
+use super::object::Object;
 use crate::api::{
-    ConditionType, ManagementPolicy, RECONCILE_REQUEST_ANNOTATION, ThreatProtectionTenant, ThreatProtectionTenantSpec,
+    ConditionType, ManagementPolicy, RECONCILE_REQUEST_ANNOTATION, ThreatProtectionTenantSpec,
     ThreatProtectionTenantStatus, TriState,
 };
 use crate::plan::desired::{Desired, InvalidSpec};
@@ -37,45 +39,33 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// Reads a resource whose spec has the expected shape.
-    pub(super) fn typed(resource: &ThreatProtectionTenant) -> Result<Self, ReconcileError> {
-        let spec = &resource.spec;
-        let raw = || serde_json::to_value(spec).unwrap_or_default();
-        let desired = salvaged(Desired::from_spec(spec), is_deleting(&resource.metadata), raw);
-        let is_managing = spec.management_policy == ManagementPolicy::Manage;
-        let tenant = spec.tenant_id.parse().ok();
-        Self::new(&resource.metadata, desired, (tenant, is_managing), resource.status.clone())
-    }
-
-    /// Reads a resource whose spec has another shape; `problem` is what the decoder said.
-    pub(super) fn raw(resource: &DynamicObject, problem: &str) -> Result<Self, ReconcileError> {
-        let spec = resource.data.get("spec").cloned().unwrap_or_default();
-        let declared = match serde_json::from_value::<ThreatProtectionTenantSpec>(spec.clone()) {
+    /// Reads a resource, whatever its shape.
+    pub(super) fn read(object: &Object) -> Result<Self, ReconcileError> {
+        let spec = &object.spec;
+        let declared = match ThreatProtectionTenantSpec::deserialize(spec) {
             Ok(readable) => Desired::from_spec(&readable),
-            Err(_) => Err(misfit(&spec, problem)),
+            Err(error) => Err(misfit(spec, &error.to_string())),
         };
-        let desired = salvaged(declared, is_deleting(&resource.metadata), || spec.clone());
-        let text = |field: &str| spec.get(field).and_then(Value::as_str);
-        let tenant = text("tenantId").and_then(|id| id.parse().ok());
-        let is_managing =
-            text("managementPolicy").is_none_or(|policy| policy == ManagementPolicy::Manage.to_string().as_str());
-        let status = resource.data.get("status").and_then(|status| serde_json::from_value(status.clone()).ok());
-        Self::new(&resource.metadata, desired, (tenant, is_managing), status)
+        let claim = claim(object);
+        let desired = salvaged(declared, claim.is_deleting, spec);
+        let tenant = object.tenant().parse().ok();
+        Self::new(object, desired, (tenant, claim), status(object))
     }
 
     fn new(
-        metadata: &ObjectMeta,
+        object: &Object,
         desired: Result<Desired, InvalidSpec>,
-        (tenant, is_managing): (Option<TenantId>, bool),
+        (tenant, claim): (Option<TenantId>, Claim),
         status: Option<ThreatProtectionTenantStatus>,
     ) -> Result<Self, ReconcileError> {
+        let metadata = &object.metadata;
         let annotations = metadata.annotations.as_ref();
         let subject = Subject {
             namespace: required(metadata.namespace.as_ref(), "namespace")?,
             name: required(metadata.name.as_ref(), "name")?,
             uid: required(metadata.uid.as_ref(), "uid")?,
             generation: metadata.generation.unwrap_or_default(),
-            is_deleting: is_deleting(metadata),
+            is_deleting: claim.is_deleting,
             finalizers: metadata.finalizers.clone().unwrap_or_default(),
             home_is_terminating: false,
             reconcile_request: annotations
@@ -83,45 +73,77 @@ impl Stored {
                 .map(|token| echo(token)),
         };
         let resource_version = required(metadata.resource_version.as_ref(), "resourceVersion")?;
-        let claimant = claimant(metadata, is_managing, has_proved(status.as_ref()));
+        let Claim { is_deleting, is_managing, has_proved, is_readable: _ } = claim;
+        let claimant = Claimant {
+            namespace: subject.namespace.clone(),
+            name: subject.name.clone(),
+            uid: subject.uid.clone(),
+            created: created(metadata),
+            is_deleting,
+            is_managing,
+            has_proved,
+        };
         let deleted = metadata.deletion_timestamp.as_ref().map(|time| time.0);
         Ok(Self { subject, resource_version, desired, tenant, claimant, deleted, status })
     }
 }
 
-/// A resource as one of those that declare the tenant with this id, in canonical form; `None` where it declares another.
-///
-/// Each pass asks this of every resource there is: it must cost nearly nothing where the answer is no.
-pub(super) fn claims(resource: &ThreatProtectionTenant, tenant: &str) -> Option<Claimant> {
-    if resource.spec.tenant_id != tenant {
+/// What a resource is among those that may declare the same tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked by itself, by the rule of ownership")]
+pub(super) struct Claim {
+    /// Whether its spec can be read as such: only then it stands in the way of others.
+    pub is_readable: bool,
+    /// Whether it is being deleted.
+    pub is_deleting: bool,
+    /// Whether it manages its tenant, or only looks.
+    pub is_managing: bool,
+    /// Whether its credentials have proved the tenant, by what is stored.
+    pub has_proved: bool,
+}
+
+/// What a resource claims.
+pub(super) fn claim(object: &Object) -> Claim {
+    let policy = object.spec.get("managementPolicy").and_then(Value::as_str);
+    Claim {
+        is_readable: ThreatProtectionTenantSpec::deserialize(&object.spec).is_ok(),
+        is_deleting: object.metadata.deletion_timestamp.is_some(),
+        is_managing: policy.is_none_or(|policy| policy == ManagementPolicy::Manage.to_string().as_str()),
+        has_proved: condition(object, ConditionType::CredentialsReady) == Some(TriState::True.name()),
+    }
+}
+
+/// Whether the last report is about the present spec and says that the tenant is as declared: such a resource may wait.
+pub(super) fn is_settled(object: &Object) -> bool {
+    let observed = object.status.get("observedGeneration").and_then(Value::as_i64);
+    let annotations = object.metadata.annotations.as_ref();
+    let request = annotations.and_then(|all| all.get(RECONCILE_REQUEST_ANNOTATION)).map(String::as_str);
+    let handled = object.status.get("lastHandledReconcileAt").and_then(Value::as_str);
+    object.metadata.deletion_timestamp.is_none()
+        && observed.is_some()
+        && observed == object.metadata.generation
+        && condition(object, ConditionType::Ready) == Some(TriState::True.name())
+        && (request.is_none() || request.map(echo).as_deref() == handled)
+}
+
+/// When the resource was created.
+pub(super) fn created(metadata: &ObjectMeta) -> Timestamp {
+    metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0)
+}
+
+/// What was last reported, as far as it can be read.
+fn status(object: &Object) -> Option<ThreatProtectionTenantStatus> {
+    if object.status.is_null() {
         return None;
     }
-    let has_proved = has_proved(resource.status.as_ref());
-    let is_managing = resource.spec.management_policy == ManagementPolicy::Manage;
-    Some(claimant(&resource.metadata, is_managing, has_proved))
+    ThreatProtectionTenantStatus::deserialize(&object.status).ok()
 }
 
-/// Whether the credentials of a resource have proved its tenant, by what is stored.
-fn has_proved(status: Option<&ThreatProtectionTenantStatus>) -> bool {
-    let conditions = status.into_iter().flat_map(|status| &status.conditions);
-    let mut ready = conditions.filter(|condition| condition.type_ == ConditionType::CredentialsReady.name());
-    ready.any(|condition| condition.status == TriState::True.name())
-}
-
-fn claimant(metadata: &ObjectMeta, is_managing: bool, has_proved: bool) -> Claimant {
-    Claimant {
-        namespace: metadata.namespace.clone().unwrap_or_default(),
-        name: metadata.name.clone().unwrap_or_default(),
-        uid: metadata.uid.clone().unwrap_or_default(),
-        created: metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
-        is_deleting: is_deleting(metadata),
-        is_managing,
-        has_proved,
-    }
-}
-
-const fn is_deleting(metadata: &ObjectMeta) -> bool {
-    metadata.deletion_timestamp.is_some()
+/// The status of a condition.
+fn condition(object: &Object, kind: ConditionType) -> Option<&str> {
+    let conditions = object.status.get("conditions").and_then(Value::as_array)?;
+    let has_kind = |condition: &&Value| condition.get("type").and_then(Value::as_str) == Some(kind.name());
+    conditions.iter().find(has_kind)?.get("status")?.as_str()
 }
 
 fn required(value: Option<&String>, field: &'static str) -> Result<String, ReconcileError> {
@@ -134,12 +156,8 @@ fn echo(token: &str) -> String {
 }
 
 /// A deleted resource needs only its tenant, policy and confirmation: an error elsewhere must not hold it.
-fn salvaged(
-    desired: Result<Desired, InvalidSpec>,
-    is_deleting: bool,
-    spec: impl FnOnce() -> Value,
-) -> Result<Desired, InvalidSpec> {
-    desired.or_else(|invalid| if is_deleting { Desired::salvage(&spec()).ok_or(invalid) } else { Err(invalid) })
+fn salvaged(desired: Result<Desired, InvalidSpec>, is_deleting: bool, spec: &Value) -> Result<Desired, InvalidSpec> {
+    desired.or_else(|invalid| if is_deleting { Desired::salvage(spec).ok_or(invalid) } else { Err(invalid) })
 }
 
 /// Names the field that does not fit, where taking out one field makes the rest readable.

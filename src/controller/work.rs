@@ -69,6 +69,10 @@ impl Work {
         if step.change.needs_fresh_declaration() {
             record.confirm().await?;
         }
+        // The process may have stood still since the pass began, longer than others wait for it.
+        if !operator.leads() {
+            return Err(ReconcileError::NotLeading);
+        }
         let is_first_try = self.situation.recent.failures == 0;
         let outcome = operator.remote.execute(&act).await;
         let executed = Executed { step, outcome, is_first_try };

@@ -1,6 +1,6 @@
 //! The cluster of the demonstration: a control plane of its own, or one that somebody lends.
 //!
-//! Each operator gets a namespace, an account and the cluster role that is shipped, and nothing else. A borrowed
+//! Each operator gets a namespace, an account and the roles that are shipped, and nothing else. A borrowed
 //! cluster is left as it was found.
 
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use threat_protection_operator::api::{CRD_NAME, ThreatProtectionTenant, custom_resource_definition};
 
 use crate::cast::{BROKERED, MANUAL};
@@ -24,7 +24,7 @@ use crate::support::control_plane::assets::{Tool, locate};
 use crate::support::control_plane::process::RunDirectory;
 use crate::support::control_plane::{ControlPlane, Options};
 use crate::support::microsoft::{SECRET, SECRET_NAME, give_secret};
-use crate::support::stage::ACCOUNT;
+use crate::support::stage::{ACCOUNT, shipped};
 
 /// Name of what we make outside of our namespaces.
 const OURS: &str = "threat-protection-demo";
@@ -117,13 +117,10 @@ impl Cluster {
         self.wait_until_served().await
     }
 
-    /// Binds the shipped cluster role, under a name of ours, to both accounts.
+    /// Binds the shipped cluster role, under a name of ours, to both accounts, and in each namespace the role for it.
     async fn grant(&mut self) -> anyhow::Result<()> {
         self.made.grants = true;
-        let shipped = include_str!("../../deploy/base/rbac.yaml").split("\n---\n").map(serde_yaml::from_str::<Value>);
-        let documents = shipped.collect::<Result<Vec<_>, _>>()?;
-        let role = documents.into_iter().find(|document| document["kind"] == "ClusterRole");
-        let mut role = role.context("no ClusterRole is shipped")?;
+        let mut role = shipped("ClusterRole");
         role["metadata"] = json!({"name": OURS});
         let subjects = [BROKERED, MANUAL]
             .map(|home| json!({"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace(home)}));
@@ -136,6 +133,15 @@ impl Cluster {
         });
         Api::<ClusterRole>::all(self.client.clone()).patch(OURS, &force(), &Patch::Apply(&role)).await?;
         Api::<ClusterRoleBinding>::all(self.client.clone()).patch(OURS, &force(), &Patch::Apply(&binding)).await?;
+        for home in [BROKERED, MANUAL] {
+            let name = self.namespace(home);
+            let (role, mut binding) = (shipped("Role"), shipped("RoleBinding"));
+            binding["subjects"][0]["namespace"] = name.as_str().into();
+            let roles: Api<Role> = Api::namespaced(self.client.clone(), &name);
+            roles.patch(ACCOUNT, &force(), &Patch::Apply(&role)).await?;
+            let bindings: Api<RoleBinding> = Api::namespaced(self.client.clone(), &name);
+            bindings.patch(ACCOUNT, &force(), &Patch::Apply(&binding)).await?;
+        }
         Ok(())
     }
 
@@ -160,8 +166,13 @@ impl Cluster {
         let token = granted.status.context("the API server grants no token")?.token;
         let mut kubeconfig = read(&self.kubeconfig)?;
         let current = kubeconfig.current_context.clone();
-        let context = kubeconfig.contexts.iter().find(|context| Some(&context.name) == current.as_ref());
-        let user = context.and_then(|context| context.context.as_ref()).and_then(|context| context.user.clone());
+        let context = kubeconfig.contexts.iter_mut().find(|context| Some(&context.name) == current.as_ref());
+        let context = context.and_then(|context| context.context.as_mut());
+        let user = context.and_then(|context| {
+            // At home, as in a pod: its Lease is there.
+            context.namespace = Some(self.namespace(home));
+            context.user.clone()
+        });
         let Some(known) = kubeconfig.auth_infos.iter_mut().find(|known| Some(&known.name) == user.as_ref()) else {
             bail!("the current context of {} names no user", self.kubeconfig.display());
         };

@@ -120,6 +120,8 @@ fn configuration(namespace: String, broker: Option<Announcement>, microsoft: Ann
         tenancy: vec![format!("{{ namespace: {namespace}, tenantIds: [\"*\"], allowDeprovision: true }}")],
         broker,
         broker_url: None,
+        concurrency: None,
+        election: None,
         maximum_polling: 120,
         request_timeout: 5,
         timing: vec![

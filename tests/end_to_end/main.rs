@@ -22,6 +22,7 @@ mod endings;
 mod gitops;
 mod judges;
 mod leaks;
+mod leases;
 mod links;
 mod live;
 mod neighbours;

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::runtime::wait::{await_condition, conditions};
@@ -65,6 +65,10 @@ pub(crate) struct Configuration {
     pub(crate) request_timeout: u32,
     /// Entries of `timing`.
     pub(crate) timing: Vec<(&'static str, u32)>,
+    /// `controller.concurrency`; `None`: as administrators find it.
+    pub(crate) concurrency: Option<u32>,
+    /// `leaderElection`, as YAML flow text; `None`: as administrators find it.
+    pub(crate) election: Option<&'static str>,
     /// The one namespace that is watched.
     pub(crate) namespace: Option<String>,
     /// Where Microsoft's APIs are: at this simulator, if there is one, else where they really are.
@@ -104,12 +108,20 @@ impl Configuration {
             }
             let _ = write!(text, "  caFile: {}\n{}", ca_file.display(), self.microsoft_lines);
         }
-        text.push_str("timing:\n");
+        text.push_str(if self.timing.is_empty() { "" } else { "timing:\n" });
         for (name, seconds) in &self.timing {
             let _ = writeln!(text, "  {name}: {seconds}");
         }
         let namespace = self.namespace.as_ref().map(|name| format!("  watchNamespace: {name}\n")).unwrap_or_default();
-        let _ = write!(text, "controller:\n  concurrency: 16\n{namespace}probes:\n  listen: 127.0.0.1:0\n");
+        let concurrency = self.concurrency.map(|most| format!("  concurrency: {most}\n")).unwrap_or_default();
+        let controller = format!("{concurrency}{namespace}");
+        if !controller.is_empty() {
+            let _ = write!(text, "controller:\n{controller}");
+        }
+        if let Some(election) = self.election {
+            let _ = writeln!(text, "leaderElection: {election}");
+        }
+        text.push_str("probes:\n  listen: 127.0.0.1:0\n");
         text
     }
 
@@ -191,6 +203,9 @@ impl Stage {
                 ("retryMaximumSeconds", 2),
                 ("slowProbeSeconds", 2),
             ],
+            concurrency: Some(16),
+            // One that is killed would leave its Lease to the next for as long as it promised.
+            election: Some("{ enabled: false }"),
             namespace: Some(self.namespace.clone()),
             microsoft: Some(self.announcement.clone()),
             // Stages look every second.
@@ -209,7 +224,7 @@ impl Stage {
     /// The same, with the API server reached at another address, such as that of a proxy.
     pub(crate) async fn operator_behind(&self, configuration: &Configuration, server: Option<SocketAddr>) -> Operator {
         let token = self.plane.service_account_token(&self.namespace, ACCOUNT).await.expect("a token");
-        let access = Access { credential: Credential::Token(token), server, namespace: None };
+        let access = Access { credential: Credential::Token(token), server, namespace: Some(self.namespace.clone()) };
         let name = format!("{}-{}.kubeconfig", self.namespace, uuid::Uuid::new_v4().simple());
         let kubeconfig = self.plane.write_kubeconfig(&name, &access).expect("a kubeconfig");
         let file = self.directory.join("operator.yaml");
@@ -378,23 +393,18 @@ async fn apply_definition(client: &Client) {
     }
 }
 
-async fn create_namespace(client: &Client, name: &str) {
+/// Creates a namespace.
+pub(crate) async fn create_namespace(client: &Client, name: &str) {
     let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).expect("a namespace");
     Api::all(client.clone()).create(&PostParams::default(), &namespace).await.expect("the namespace is created");
 }
 
-/// The ServiceAccount and the `ClusterRole` of `deploy/base`, bound for this namespace's account.
-async fn create_account(client: &Client, namespace: &str) {
+/// The ServiceAccount and the roles of `deploy/base`, bound for this namespace's account.
+pub(crate) async fn create_account(client: &Client, namespace: &str) {
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     let account = serde_json::from_value(json!({"metadata": {"name": ACCOUNT}})).expect("an account");
     accounts.create(&PostParams::default(), &account).await.expect("the account is created");
-    let shipped = include_str!("../../deploy/base/rbac.yaml");
-    let role = shipped
-        .split("\n---\n")
-        .map(|document| serde_yaml::from_str::<Value>(document).expect("shipped manifests are YAML"))
-        .find(|document| document["kind"] == "ClusterRole")
-        .expect("a ClusterRole is shipped");
-    let role: ClusterRole = serde_json::from_value(role).expect("a ClusterRole");
+    let role: ClusterRole = serde_json::from_value(shipped("ClusterRole")).expect("a ClusterRole");
     let roles: Api<ClusterRole> = Api::all(client.clone());
     roles
         .patch(ACCOUNT, &PatchParams::apply(TEAM).force(), &Patch::Apply(&with_type(&role, "ClusterRole")))
@@ -407,6 +417,21 @@ async fn create_account(client: &Client, namespace: &str) {
     }))
     .expect("a binding");
     Api::all(client.clone()).create(&PostParams::default(), &binding).await.expect("the role is bound");
+    let role: Role = serde_json::from_value(shipped("Role")).expect("a Role");
+    let roles = Api::namespaced(client.clone(), namespace);
+    roles.create(&PostParams::default(), &role).await.expect("the role of this namespace is created");
+    let mut binding = shipped("RoleBinding");
+    binding["subjects"][0]["namespace"] = namespace.into();
+    let binding: RoleBinding = serde_json::from_value(binding).expect("a binding");
+    let bindings = Api::namespaced(client.clone(), namespace);
+    bindings.create(&PostParams::default(), &binding).await.expect("the role of this namespace is bound");
+}
+
+/// The one document of this kind in the permissions that are shipped.
+pub(crate) fn shipped(kind: &str) -> Value {
+    let documents = include_str!("../../deploy/base/rbac.yaml").split("\n---\n");
+    let mut documents = documents.map(|document| serde_yaml::from_str::<Value>(document).expect("YAML is shipped"));
+    documents.find(|document| document["kind"] == kind).expect("one of each kind is shipped")
 }
 
 fn with_type(object: &impl serde::Serialize, kind: &str) -> Value {

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams, ValidationDirective};
 use kube::{Api, Client, ResourceExt};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::forecast::Forecast;
 use super::resource;
-use crate::api::{GROUP, KIND, PLAN_MANAGER, ThreatProtectionTenant, VERSION};
+use crate::api::{GROUP, KIND, PLAN_MANAGER, ThreatProtectionTenant, ThreatProtectionTenantSpec, VERSION};
 use crate::cli::outside;
 use crate::config::{Config, ConfigErrors};
-use crate::controller::{self, ClusterError, Guarded, ReconcileError, Settings, now, preview};
+use crate::controller::{self, ClusterError, Object, ReconcileError, Settings, now, preview};
 use crate::remote::broker::BrokerSetupError;
 use crate::remote::http::ClientError;
 
@@ -141,7 +142,7 @@ pub(super) async fn of_stored(place: &Place<'_>, name: &str) -> Result<Forecast,
     let config = configuration(place.config)?;
     let client = controller::connect().await?;
     let namespace = place.namespace.unwrap_or(client.default_namespace()).to_owned();
-    let api: Api<Guarded> = Api::namespaced(client.clone(), &namespace);
+    let api: Api<Object> = Api::namespaced(client.clone(), &namespace);
     let found = api.get(name).await.map_err(|error| unread(&namespace, name, &error))?;
     forecast(place, client, config, found).await
 }
@@ -164,7 +165,7 @@ async fn forecast(
     place: &Place<'_>,
     client: Client,
     config: Config,
-    resource: Guarded,
+    resource: Object,
 ) -> Result<Forecast, OnlineError> {
     let Config {
         tenancy,
@@ -173,13 +174,14 @@ async fn forecast(
         capabilities,
         concurrency,
         watch_namespace: namespace,
+        leader_election: _,
         probes: _,
         metrics: _,
     } = config;
     let own_identity = microsoft.own_identity.clone();
     let remote = outside::configured::<OnlineError>(broker, microsoft, place.allow_simulator, &client).await?;
     let mut notes = Vec::new();
-    let own = resource.0.as_ref().ok().and_then(|resource| resource.metadata.namespace.clone());
+    let own = resource.metadata.namespace.clone();
     if let Some(watched) = namespace.as_ref().filter(|watched| own.as_ref() != Some(watched)) {
         notes.push(format!(
             "by its configuration the operator looks at namespace {watched} only, and not at this resource"
@@ -195,7 +197,7 @@ async fn forecast(
 }
 
 /// The resource as the API server would store it: schema, rules, defaults, generation and status are the server's.
-async fn dry_run(client: &Client, namespace: &str, manifest: Value) -> Result<Guarded, OnlineError> {
+async fn dry_run(client: &Client, namespace: &str, manifest: Value) -> Result<Object, OnlineError> {
     let name = resource::name(&manifest).to_owned();
     let kind = kube::api::ApiResource::erase::<ThreatProtectionTenant>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &kind);
@@ -209,9 +211,14 @@ async fn dry_run(client: &Client, namespace: &str, manifest: Value) -> Result<Gu
     let mut stored = answer.map_err(|error| refused(namespace, &name, error))?;
     // What would be created has no version yet, and nobody compares it here.
     stored.metadata.resource_version.get_or_insert_with(|| "0".to_owned());
-    let shape = |problem: String| OnlineError::Shape { namespace: namespace.to_owned(), name: name.clone(), problem };
-    let typed = serde_json::to_value(&stored).and_then(serde_json::from_value::<ThreatProtectionTenant>);
-    Ok(kube::core::DeserializeGuard(Ok(typed.map_err(|error| shape(error.to_string()))?)))
+    let shape = |error: serde_json::Error| OnlineError::Shape {
+        namespace: namespace.to_owned(),
+        name: name.clone(),
+        problem: error.to_string(),
+    };
+    let object = Object::of(&stored);
+    ThreatProtectionTenantSpec::deserialize(&object.spec).map_err(shape)?;
+    Ok(object)
 }
 
 /// A field that is gone from the file goes in an apply only where its owner applies: so the dry run is in the name of

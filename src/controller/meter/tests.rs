@@ -3,6 +3,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
+use crate::controller::census::Facts;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -117,6 +118,10 @@ fn drift_is_counted_when_it_is_found_and_not_while_it_lasts() {
     assert_shows(&meter, &["drift_found_total 1"]);
 }
 
+fn facts(status: &ThreatProtectionTenantStatus) -> Facts {
+    Facts::of(&serde_json::to_value(status).unwrap(), true)
+}
+
 #[test]
 fn what_is_seen_in_the_cluster_is_gathered_when_it_is_asked_for() {
     let meter = Meter::default();
@@ -126,12 +131,11 @@ fn what_is_seen_in_the_cluster_is_gathered_when_it_is_asked_for() {
         (census.queued, census.backing_off) = (4, 1);
         let stalled = ("Stalled", "True", "CredentialsInvalid", CREATED);
         let foreign = [("Ready", "False", "Invented: c0ffee", CREATED), ("Secret", "True", "Secret", CREATED)];
-        census.count(Some(&status(&[stalled])), at("2026-01-01T01:00:00Z"));
-        census.count(Some(&status(&foreign)), at("2026-01-01T01:00:00Z"));
-        census.count(None, at(CREATED));
-        census.count_unreadable();
-        census.count_deletion(at(CREATED), at("2026-01-01T00:00:05Z"));
-        census.count_deletion(at(CREATED), at("2026-01-01T00:00:02Z"));
+        census.count(&facts(&status(&[stalled])), at("2026-01-01T01:00:00Z"));
+        census.count(&facts(&status(&foreign)), at("2026-01-01T01:00:00Z"));
+        let blank = |is_readable| Facts::of(&serde_json::Value::Null, is_readable).deleted(Some(at(CREATED)));
+        census.count(&blank(true), at("2026-01-01T00:00:05Z"));
+        census.count(&blank(false), at("2026-01-01T00:00:02Z"));
         census
     });
     assert_shows(

@@ -29,13 +29,12 @@ fn deleted(mut object: Value) -> Value {
 }
 
 fn raw(object: Value) -> Stored {
-    Stored::raw(&serde_json::from_value(object).unwrap(), "unknown variant `Weird`").unwrap()
+    Stored::read(&serde_json::from_value(object).unwrap()).unwrap()
 }
 
 #[test]
 fn a_resource_is_read_with_its_subject_and_claim() {
-    let resource = serde_json::from_value(object(&json!({"tenantId": TENANT}))).unwrap();
-    let stored = Stored::typed(&resource).unwrap();
+    let stored = raw(object(&json!({"tenantId": TENANT})));
     assert_eq!(stored.subject.reconcile_request.as_deref(), Some("now"));
     assert_eq!((stored.subject.generation, stored.resource_version.as_str()), (3, "41"));
     assert_eq!(stored.tenant.unwrap().to_string(), TENANT);
@@ -47,7 +46,7 @@ fn a_resource_is_read_with_its_subject_and_claim() {
 fn a_resource_without_a_version_is_refused() {
     let mut nameless = object(&json!({"tenantId": TENANT}));
     nameless["metadata"]["resourceVersion"] = json!(null);
-    let error = Stored::typed(&serde_json::from_value(nameless).unwrap()).unwrap_err();
+    let error = Stored::read(&serde_json::from_value(nameless).unwrap()).unwrap_err();
     assert_eq!(error.to_string(), "the resource lacks metadata.resourceVersion");
 }
 
@@ -55,7 +54,10 @@ fn a_resource_without_a_version_is_refused() {
 fn the_field_that_does_not_fit_is_named() {
     let stored = raw(object(&json!({"tenantId": TENANT, "desiredState": "Weird"})));
     let invalid = stored.desired.unwrap_err();
-    assert_eq!((invalid.field.as_str(), invalid.problem.as_str()), ("spec.desiredState", "unknown variant `Weird`"));
+    assert_eq!(
+        (invalid.field.as_str(), invalid.problem.as_str()),
+        ("spec.desiredState", "unknown variant `Weird`, expected one of `Enabled`, `Disabled`, `Deprovisioned`")
+    );
     assert_eq!(stored.tenant.unwrap().to_string(), TENANT, "the tenant is known all the same");
 }
 
@@ -88,8 +90,32 @@ fn a_status_of_another_version_is_read_as_far_as_it_goes() {
 }
 
 #[test]
-fn only_resources_of_the_same_tenant_claim_it() {
-    let resource = serde_json::from_value(object(&json!({"tenantId": TENANT, "managementPolicy": "Observe"}))).unwrap();
-    assert!(!claims(&resource, TENANT).unwrap().is_managing);
-    assert_eq!(claims(&resource, "11111111-2222-4333-8444-555555555555"), None);
+fn a_resource_that_cannot_be_read_is_told_from_one_that_only_looks() {
+    let claims = |spec: Value| claim(&serde_json::from_value(object(&spec)).unwrap());
+    let observing = claims(json!({"tenantId": TENANT, "managementPolicy": "Observe"}));
+    assert!(observing.is_readable && !observing.is_managing);
+    let odd = claims(json!({"tenantId": TENANT, "managementPolicy": "Weird"}));
+    assert!(!odd.is_readable && !odd.is_managing);
+    assert!(claims(json!({"tenantId": TENANT})).is_managing);
+}
+
+#[test]
+fn settled_is_what_was_reported_as_declared_and_has_not_changed_since() {
+    let reported = |generation: i64, ready: &str| {
+        let mut object = object(&json!({"tenantId": TENANT}));
+        let conditions = json!([{"type": "Stalled", "status": "False"}, {"type": "Ready", "status": ready}]);
+        object["status"] = json!({
+            "observedGeneration": generation, "conditions": conditions, "lastHandledReconcileAt": "now",
+        });
+        object
+    };
+    let settled = |object: Value| is_settled(&serde_json::from_value(object).unwrap());
+    assert!(settled(reported(3, "True")));
+    assert!(!settled(reported(2, "True")), "the spec changed");
+    assert!(!settled(reported(3, "False")));
+    assert!(!settled(deleted(reported(3, "True"))));
+    assert!(!settled(object(&json!({"tenantId": TENANT}))), "never reported");
+    let mut asked = reported(3, "True");
+    asked["metadata"]["annotations"]["threatprotection.dev/reconcile-requested-at"] = json!("again");
+    assert!(!settled(asked), "somebody asks for a look");
 }

@@ -1,0 +1,90 @@
+use super::*;
+use serde_json::{Value, json};
+
+const TENANT: &str = "8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11";
+const OTHER: &str = "11111111-2222-4333-8444-555555555555";
+
+fn object(name: &str, spec: &Value) -> Object {
+    serde_json::from_value(json!({
+        "metadata": {"namespace": "team", "name": name, "uid": format!("uid of {name}"), "resourceVersion": "1"},
+        "spec": spec,
+    }))
+    .unwrap()
+}
+
+fn declares(tenant: &str) -> Value {
+    json!({"tenantId": tenant})
+}
+
+fn names(index: &Index, tenant: &str) -> Vec<String> {
+    let mut names: Vec<String> = index.claimants(tenant).into_iter().map(|claimant| claimant.name).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_goes_in_comes_out() {
+    let one = object("one", &json!({"tenantId": TENANT, "unheard": ["of", "Ünïcode", 7]}));
+    let index = Index::of([&one]);
+    assert_eq!(index.get(&Key::of(&one.metadata)), Some(one));
+    assert_eq!(index.get(&Key { namespace: "team".into(), name: "two".into() }), None);
+}
+
+#[test]
+fn those_who_declare_a_tenant_are_found_and_only_they() {
+    let index = Index::of([
+        &object("one", &declares(TENANT)),
+        &object("two", &declares(TENANT)),
+        &object("other", &declares(OTHER)),
+        &object("odd", &json!({"tenantId": TENANT, "desiredState": "Weird"})),
+    ]);
+    assert_eq!(names(&index, TENANT), ["one", "two"]);
+    index.deliver(&object("two", &declares(OTHER)));
+    assert_eq!((names(&index, TENANT), names(&index, OTHER).len()), (vec!["one".to_owned()], 2));
+    index.remove(&object("one", &declares(TENANT)));
+    assert!(names(&index, TENANT).is_empty());
+    assert_eq!(index.lock().by_tenant.len(), 2, "nothing is left of a tenant that nobody declares");
+}
+
+#[test]
+fn what_a_list_does_not_show_is_gone() {
+    let (one, two) = (object("one", &declares(TENANT)), object("two", &declares(TENANT)));
+    let index = Index::of([&one, &two]);
+    assert!(index.complete().is_empty(), "no list has begun");
+    index.begin();
+    index.deliver(&two);
+    index.deliver(&object("three", &declares(OTHER)));
+    let gone = index.complete();
+    assert_eq!(gone.iter().map(|key| &*key.name).collect::<Vec<_>>(), ["one"]);
+    assert_eq!((names(&index, TENANT), index.len()), (vec!["two".to_owned()], 2));
+}
+
+#[test]
+fn a_list_that_begins_again_forgets_what_the_broken_one_showed() {
+    let (one, two) = (object("one", &declares(TENANT)), object("two", &declares(TENANT)));
+    let index = Index::of([&one, &two]);
+    index.begin();
+    index.deliver(&one);
+    index.begin();
+    index.deliver(&two);
+    assert_eq!(index.complete().len(), 1);
+    assert_eq!(names(&index, TENANT), ["two"]);
+}
+
+#[test]
+fn a_resource_takes_little_room() {
+    let conditions: Vec<Value> = ["Ready", "Reconciling", "Stalled", "Eligible", "ServiceOn", "RegionPinned"]
+        .iter()
+        .map(|kind| {
+            json!({
+                "type": kind, "status": "True", "reason": "Enabled", "observedGeneration": 1,
+                "lastTransitionTime": "2026-01-02T03:04:05Z",
+                "message": format!("{kind}: the broker claims that the service is on, and its data are in the EU"),
+            })
+        })
+        .collect();
+    let mut one = object("one", &declares(TENANT));
+    one.status = json!({"observedGeneration": 1, "conditions": conditions});
+    let text = serde_json::to_vec(&one).unwrap().len();
+    assert!(Packed::of(&one).0.len() * 2 < text, "{} of {text} bytes", Packed::of(&one).0.len());
+}

@@ -1,0 +1,158 @@
+//! The passes that are under way: so many at once, never two over one resource, each in a task of its own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::error::ReconcileError;
+use super::key::Key;
+use super::operator::Operator;
+use super::recall::{CATCH_UP, Recall, backoff};
+use super::reconcile::{Next, reconcile};
+use crate::remote::{Execute, Observe};
+
+type Ended = Result<Next, ReconcileError>;
+
+/// Passes over the resources of an operator. Dropping them cuts them off.
+pub(super) struct Passes<R> {
+    operator: Arc<Operator<R>>,
+    most: usize,
+    tasks: JoinSet<Ended>,
+    keys: HashMap<Id, Arc<Key>>,
+}
+
+impl<R> Passes<R>
+where
+    R: Observe + Execute + Send + Sync + 'static,
+{
+    /// At most so many at once.
+    pub(super) fn new(operator: Arc<Operator<R>>, most: usize) -> Self {
+        Self { operator, most, tasks: JoinSet::new(), keys: HashMap::new() }
+    }
+
+    /// Starts what is due, for ever. May be dropped at any time: what is under way goes on.
+    pub(super) async fn run(&mut self) {
+        let operator = Arc::clone(&self.operator);
+        loop {
+            let now = Instant::now();
+            self.fill(now);
+            let is_full = self.tasks.len() >= self.most;
+            let next = operator.agenda.next_due().filter(|_| !is_full);
+            tokio::select! {
+                biased;
+                Some(ended) = self.tasks.join_next_with_id() => self.end(ended),
+                () = operator.agenda.woken(), if !is_full => {}
+                () = until(next), if next.is_some() => {}
+            }
+        }
+    }
+
+    /// Waits for those that are under way.
+    pub(super) async fn drain(&mut self) {
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.end(ended);
+        }
+    }
+
+    fn fill(&mut self, now: Instant) {
+        while self.tasks.len() < self.most {
+            let Some(key) = self.operator.agenda.take(now) else { return };
+            if let Some(next) = self.spared(&key, now) {
+                self.operator.agenda.done(&key, due(next, now), now);
+                continue;
+            }
+            let (operator, pass) = (Arc::clone(&self.operator), Arc::clone(&key));
+            let task = self.tasks.spawn(async move {
+                match operator.resources.get(&pass) {
+                    Some(object) => reconcile(&object, &operator).await,
+                    None => Err(ReconcileError::Gone),
+                }
+            });
+            self.keys.insert(task.id(), key);
+        }
+    }
+
+    /// When to look again, where there is nothing to look at now: most of our own writes come back here.
+    fn spared(&self, key: &Key, now: Instant) -> Option<Next> {
+        let Some((uid, version)) = self.operator.resources.version(key) else { return Some(Next::OnChange) };
+        self.operator.recall.rest((&uid, &version), now).map(Next::After)
+    }
+
+    fn end(&mut self, ended: Result<(Id, Ended), JoinError>) {
+        let (id, ended) = match ended {
+            Ok((id, ended)) => (id, ended),
+            // A pass that panics is a fault of ours, and no reason to leave the other tenants alone.
+            Err(error) => (error.id(), Err(ReconcileError::Panicked(error))),
+        };
+        let Some(key) = self.keys.remove(&id) else { return };
+        let next = ended.unwrap_or_else(|error| {
+            log(&key, &error);
+            let uid = self.operator.resources.version(&key).map_or_else(Box::default, |(uid, _)| uid);
+            retry(&self.operator.recall, &uid, &error, fastrand::f64())
+        });
+        let now = Instant::now();
+        self.operator.agenda.done(&key, due(next, now), now);
+    }
+}
+
+/// When to try again after a pass that could not be finished.
+fn retry(recall: &Recall, uid: &str, error: &ReconcileError, jitter: f64) -> Next {
+    match error {
+        ReconcileError::Gone => {
+            recall.forget(uid);
+            Next::OnChange
+        }
+        ReconcileError::Changed => {
+            recall.wake(uid);
+            Next::After(CATCH_UP)
+        }
+        _ => Next::After(backoff(recall.failed(uid), jitter)),
+    }
+}
+
+fn due(next: Next, now: Instant) -> Option<Instant> {
+    match next {
+        Next::After(wait) => now.checked_add(wait),
+        Next::OnChange => None,
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Every error is logged by its class; none is dropped.
+fn log(key: &Key, error: &ReconcileError) {
+    let (Key { namespace, name: resource }, class) = (key, error.class());
+    if error.is_ordinary() {
+        tracing::debug!(%namespace, %resource, class, %error, "pass ended early");
+    } else {
+        tracing::warn!(%namespace, %resource, class, %error, "pass failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_resource_that_is_gone_is_left_alone_and_a_changed_one_is_looked_at_soon() {
+        let recall = Recall::default();
+        assert_eq!(retry(&recall, "u", &ReconcileError::Gone, 0.5), Next::OnChange);
+        assert_eq!(retry(&recall, "u", &ReconcileError::Changed, 0.5), Next::After(CATCH_UP));
+    }
+
+    #[test]
+    fn faults_are_met_with_growing_delays() {
+        let (recall, fault) = (Recall::default(), ReconcileError::Incomplete { field: "uid" });
+        assert_eq!(retry(&recall, "u", &fault, 0.5), Next::After(Duration::from_secs(1)));
+        assert_eq!(retry(&recall, "u", &fault, 0.5), Next::After(Duration::from_secs(2)));
+        assert_eq!(retry(&recall, "other", &fault, 0.5), Next::After(Duration::from_secs(1)));
+    }
+}
