@@ -174,7 +174,8 @@ impl Entry {
             tenant: if claim.is_readable { object.tenant().into() } else { Box::default() },
             created: stored::created(metadata),
             is_settled: stored::is_settled(object),
-            facts: Facts::of(&object.status, claim.is_readable),
+            facts: Facts::of(&object.status, claim.is_readable)
+                .deleted(metadata.deletion_timestamp.as_ref().map(|time| time.0)),
             claim,
             body: Packed::of(object),
         }
