@@ -28,4 +28,4 @@ pub use events::{STEP_ACCEPTED, STEP_DONE, STEP_REFUSED, VERDICT};
 pub use operator::{Guarded, Operator, Settings};
 pub use preview::{Declaration, declaration, preview, survey, would_ask, would_sign_in};
 pub use reconcile::reconcile;
-pub use run::run;
+pub use run::{error_policy, run};

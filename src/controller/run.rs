@@ -53,9 +53,9 @@ pub async fn run<R>(
     background.cancel();
 }
 
-/// When to try again after a pass that could not be finished.
+/// When to try again after a pass that could not be finished; the operator remembers that it was not.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is that of kube")]
-fn error_policy<R>(object: Arc<Guarded>, error: &ReconcileError, operator: Arc<Operator<R>>) -> Action {
+pub fn error_policy<R>(object: Arc<Guarded>, error: &ReconcileError, operator: Arc<Operator<R>>) -> Action {
     let uid = object.meta().uid.as_deref().unwrap_or_default();
     retry(&operator.recall, uid, error, fastrand::f64())
 }

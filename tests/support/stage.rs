@@ -354,7 +354,7 @@ fn brief(resource: &Value) -> String {
     )
 }
 
-async fn apply_definition(client: &Client) {
+pub(crate) async fn apply_definition(client: &Client) {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     let definition = custom_resource_definition();
     definitions
@@ -372,13 +372,13 @@ async fn apply_definition(client: &Client) {
     }
 }
 
-async fn create_namespace(client: &Client, name: &str) {
+pub(crate) async fn create_namespace(client: &Client, name: &str) {
     let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).expect("a namespace");
     Api::all(client.clone()).create(&PostParams::default(), &namespace).await.expect("the namespace is created");
 }
 
 /// The ServiceAccount and the `ClusterRole` of `deploy/base`, bound for this namespace's account.
-async fn create_account(client: &Client, namespace: &str) {
+pub(crate) async fn create_account(client: &Client, namespace: &str) {
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     let account = serde_json::from_value(json!({"metadata": {"name": ACCOUNT}})).expect("an account");
     accounts.create(&PostParams::default(), &account).await.expect("the account is created");

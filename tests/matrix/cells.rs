@@ -1,0 +1,249 @@
+//! The matrix: which stories have which points, which faults can happen there, and the table of what came of them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+
+use crate::door::Aim;
+use crate::fault::{Fault, OF_EFFECTS, OF_PASSES};
+use crate::judges;
+use crate::run::{Disturbance, Played, play};
+use crate::stage::Stage;
+use crate::story::{self, Story};
+use crate::traffic;
+use crate::wire::Party;
+
+/// Runs at once. Most of the time they wait: for the API server, and for the time that a throttled request costs.
+const AT_ONCE: usize = 24;
+/// The most failures that are told in full.
+const TOLD: usize = 12;
+
+/// `MATRIX`: beginnings of story, point and fault.
+pub(crate) struct Choice(Vec<String>);
+
+impl Choice {
+    pub(crate) fn from_environment() -> Self {
+        let text = std::env::var("MATRIX").unwrap_or_default();
+        Self(text.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect())
+    }
+
+    fn takes(&self, story: &str, point: &str, fault: &str) -> bool {
+        let number = point.split(' ').next().unwrap_or_default();
+        let is_story = self.0.first().is_none_or(|wanted| wanted == story);
+        let is_point = self.0.get(1).is_none_or(|wanted| wanted == point || wanted == number);
+        let is_fault = self.0.get(2).is_none_or(|wanted| wanted == fault);
+        is_story && is_point && is_fault
+    }
+
+    fn takes_story(&self, story: &str) -> bool {
+        self.0.first().is_none_or(|wanted| wanted == story)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.0.len() < 2
+    }
+}
+
+/// One story as it goes when nothing goes wrong.
+pub(crate) struct Row {
+    story: Arc<Story>,
+    calm: Arc<Played>,
+}
+
+/// One run.
+struct Cell {
+    row: usize,
+    point: String,
+    fault: Fault,
+    disturbance: Disturbance,
+}
+
+pub(crate) struct Matrix {
+    rows: Vec<Row>,
+}
+
+/// What came of all runs.
+pub(crate) struct Outcome {
+    lines: Vec<Line>,
+    pub(crate) failures: Vec<String>,
+    took: Duration,
+}
+
+#[derive(Default)]
+struct Line {
+    story: &'static str,
+    points: usize,
+    passes: usize,
+    faults: BTreeMap<Fault, usize>,
+    runs: usize,
+    converged: usize,
+    most: (usize, usize),
+    time: Duration,
+}
+
+impl Matrix {
+    /// Plays every story once without a fault, which shows its points.
+    pub(crate) async fn discover(stage: &Arc<Stage>, choice: &Choice) -> Self {
+        let stories = story::all().into_iter().filter(|story| choice.takes_story(story.name)).map(Arc::new);
+        let rows = futures::stream::iter(stories).map(|story| {
+            let stage = Arc::clone(stage);
+            tokio::spawn(async move {
+                let calm = Arc::new(play(&stage, &story, None).await);
+                Row { story, calm }
+            })
+        });
+        let rows = rows.buffered(AT_ONCE).map(|row| row.expect("a run does not panic")).collect().await;
+        Self { rows }
+    }
+
+    /// Plays every cell.
+    pub(crate) async fn play(self, stage: &Arc<Stage>, choice: &Choice) -> Outcome {
+        let started = Instant::now();
+        let mut outcome = Outcome { lines: Vec::new(), failures: Vec::new(), took: Duration::ZERO };
+        let mut cells = Vec::new();
+        for (index, row) in self.rows.iter().enumerate() {
+            let line = Line {
+                story: row.story.name,
+                points: judges::crossings(&row.calm).count(),
+                passes: row.calm.passes,
+                ..Line::default()
+            };
+            outcome.lines.push(line);
+            outcome.failures.extend(of_calm(row));
+            if row.calm.failure.is_none() {
+                cells.extend(cells_of(index, row).into_iter().filter(|cell| {
+                    choice.takes(row.story.name, &cell.point, cell.fault.name())
+                }));
+            }
+        }
+        let runs = futures::stream::iter(cells).map(|cell| {
+            let (stage, row) = (Arc::clone(stage), &self.rows[cell.row]);
+            let (story, calm) = (Arc::clone(&row.story), Arc::clone(&row.calm));
+            tokio::spawn(async move {
+                let played = play(&stage, &story, Some(&cell.disturbance)).await;
+                let faults = judges::faults(&story, &calm, &played);
+                let excess = judges::excess(&calm, &played);
+                let told = (!faults.is_empty()).then(|| {
+                    format!("{}/{}/{}\n  {}\n{}", story.name, cell.point, cell.fault.name(), faults.join("\n  "), traffic::brief(&played))
+                });
+                (cell, faults.is_empty(), excess, told, played.took)
+            })
+        });
+        let mut runs = runs.buffer_unordered(AT_ONCE);
+        while let Some(run) = runs.next().await {
+            let (cell, is_good, excess, told, took) = run.expect("a run does not panic");
+            let line = &mut outcome.lines[cell.row];
+            line.runs += 1;
+            line.converged += usize::from(is_good);
+            *line.faults.entry(cell.fault).or_default() += 1;
+            if cell.fault != Fault::Replayed && cell.fault != Fault::ReplayedToNew {
+                line.most = (line.most.0.max(excess.0), line.most.1.max(excess.1));
+            }
+            line.time += took;
+            if let (false, Some(told)) = (is_good, told) {
+                outcome.failures.push(told);
+            }
+        }
+        outcome.took = started.elapsed();
+        if !choice.is_whole() {
+            for row in &self.rows {
+                eprintln!("{} without a fault:\n{}", row.story.name, traffic::brief(&row.calm));
+            }
+        }
+        outcome
+    }
+}
+
+/// What is wrong with a story in which nothing goes wrong.
+fn of_calm(row: &Row) -> Vec<String> {
+    let (story, calm) = (&row.story, &row.calm);
+    let mut faults = judges::faults(story, calm, calm);
+    let to_resource = |party| party == Party::ApiServer;
+    let writes = judges::crossings(calm)
+        .filter(|crossing| to_resource(crossing.request.party) && crossing.request.is_write())
+        .count();
+    if writes != story.writes {
+        faults.push(format!("{writes} writes to the resources, and not {}", story.writes));
+    }
+    if calm.failure.is_none() {
+        faults.extend(traffic::compare(story.name, &traffic::whole(calm)).err());
+    }
+    if faults.is_empty() {
+        return Vec::new();
+    }
+    vec![format!("{} without a fault\n  {}\n{}", story.name, faults.join("\n  "), traffic::brief(calm))]
+}
+
+fn cells_of(row: usize, of: &Row) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for crossing in judges::crossings(&of.calm) {
+        let occurrence = counts.entry(&crossing.effect).or_default();
+        *occurrence += 1;
+        for fault in OF_EFFECTS {
+            if fault == Fault::Stale && crossing.effect != "read uncached" {
+                continue;
+            }
+            let aim = Aim { effect: crossing.effect.clone(), occurrence: *occurrence, fault };
+            let point = format!("{} {}", crossing.ordinal, crossing.effect);
+            cells.push(Cell { row, point, fault, disturbance: Disturbance::Effect(aim) });
+        }
+    }
+    for pass in 1..=of.calm.passes + 1 {
+        for fault in OF_PASSES {
+            let disturbance = Disturbance::Pass(pass, fault);
+            cells.push(Cell { row, point: format!("p{pass} pass"), fault, disturbance });
+        }
+    }
+    cells
+}
+
+impl Outcome {
+    /// The table, whether or not the test passes.
+    pub(crate) fn print(&self) {
+        let mut table = format!(
+            "\n{:<26}{:>7}{:>7}{:>8}{:>7}{:>11}  {}\n",
+            "story", "points", "passes", "faults", "runs", "converged", "most requests and writes beyond the calm run"
+        );
+        let mut total = (0, 0, 0, 0);
+        for line in &self.lines {
+            let _ = writeln!(
+                table,
+                "{:<26}{:>7}{:>7}{:>8}{:>7}{:>11}  {} and {}, {} ms a run",
+                line.story,
+                line.points,
+                line.passes,
+                line.faults.len(),
+                line.runs,
+                line.converged,
+                line.most.0,
+                line.most.1,
+                line.time.as_millis() / line.runs.max(1) as u128
+            );
+            total = (total.0 + line.points, total.1 + line.passes, total.2 + line.runs, total.3 + line.converged);
+        }
+        let _ = writeln!(
+            table,
+            "{:<26}{:>7}{:>7}{:>8}{:>7}{:>11}  in {} s",
+            format!("{} stories", self.lines.len()),
+            total.0,
+            total.1,
+            OF_EFFECTS.len() + OF_PASSES.len(),
+            total.2,
+            total.3,
+            self.took.as_secs()
+        );
+        // Not by the macros of printing, whose output a passing test keeps to itself.
+        let _ = std::io::stdout().lock().write_all(table.as_bytes());
+    }
+
+    /// The first failures in full, and how many there are.
+    pub(crate) fn told(&self) -> String {
+        let told: Vec<&str> = self.failures.iter().take(TOLD).map(String::as_str).collect();
+        format!("{} failures\n\n{}", self.failures.len(), told.join("\n\n"))
+    }
+}

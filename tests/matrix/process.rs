@@ -1,0 +1,82 @@
+//! One process of the operator, without kube's scheduler: who calls decides which version of which resource a pass sees.
+//!
+//! The only file of this test that knows how an operator is put together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use kube::Client;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::watcher::Event;
+use serde_json::Value;
+use threat_protection_operator::controller::{self, Guarded, Operator, ReconcileError, Settings};
+use threat_protection_operator::plan::ownership::{Grants, Tenancy};
+use threat_protection_operator::plan::situation::Capabilities;
+use threat_protection_operator::remote::credentials::OwnIdentity;
+use threat_protection_operator::remote::outside::Outside;
+
+/// The memory of a process; it goes with it.
+pub(crate) struct Process {
+    operator: Arc<Operator<Outside>>,
+    resources: Writer<Guarded>,
+}
+
+impl Process {
+    /// A process that knows these resources and nothing else.
+    pub(crate) fn start(client: Client, remote: Outside, settings: Settings, known: &[Value]) -> Self {
+        let mut resources = Writer::default();
+        resources.apply_watcher_event(&Event::Init);
+        for object in known {
+            resources.apply_watcher_event(&Event::InitApply(guarded(object)));
+        }
+        resources.apply_watcher_event(&Event::InitDone);
+        let operator = Arc::new(Operator::new(client, Arc::new(remote), settings, resources.as_reader()));
+        Self { operator, resources }
+    }
+
+    /// The watch delivers a version of a resource.
+    pub(crate) fn deliver(&mut self, object: &Value) {
+        self.resources.apply_watcher_event(&Event::Apply(guarded(object)));
+    }
+
+    /// The watch says that a resource is gone.
+    pub(crate) fn forget(&mut self, object: &Value) {
+        self.resources.apply_watcher_event(&Event::Delete(guarded(object)));
+    }
+
+    /// One pass over this version of a resource.
+    pub(crate) async fn pass(&self, object: &Value) -> Result<(), ReconcileError> {
+        let object = Arc::new(guarded(object));
+        let ended = controller::reconcile(Arc::clone(&object), Arc::clone(&self.operator)).await;
+        if let Err(error) = &ended {
+            controller::error_policy(object, error, Arc::clone(&self.operator));
+        }
+        ended.map(drop)
+    }
+}
+
+/// What the administrator configured: this namespace may do everything, and nothing is waited for longer than it has to be.
+pub(crate) fn settings(namespace: &str, has_broker: bool) -> Settings {
+    let milliseconds = SignedDuration::from_millis;
+    let grants = Grants { any: Some(true), tenants: BTreeMap::new() };
+    Settings {
+        tenancy: Tenancy::new(BTreeMap::from([(namespace.to_owned(), grants)])),
+        capabilities: Capabilities {
+            has_broker,
+            claim_grace: SignedDuration::from_hours(1),
+            operation_deadline: SignedDuration::from_hours(1),
+            resync: (milliseconds(200), milliseconds(200)),
+            poll: milliseconds(50),
+            retry: (milliseconds(10), milliseconds(20)),
+            slow_probe: milliseconds(200),
+        },
+        own_identity: OwnIdentity::default(),
+        concurrency: 1,
+        namespace: Some(namespace.to_owned()),
+    }
+}
+
+fn guarded(object: &Value) -> Guarded {
+    serde_json::from_value(object.clone()).expect("whatever its spec is, a resource is guarded")
+}

@@ -1,0 +1,358 @@
+//! One run: a story from its beginning to its end, disturbed at one point, and whatever comes of it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+
+use crate::cast::Cast;
+use crate::cluster;
+use crate::door::{Aim, Door, Happening};
+use crate::fault::Fault;
+use crate::outside::Front;
+use crate::process::{Process, settings};
+use crate::stage::Stage;
+use crate::story::{Deed, Phase, Story, Until};
+use crate::support::kstatus::{KStatus, kstatus};
+use crate::support::stage::ready;
+use crate::wire::Party;
+use std::sync::Arc;
+
+/// The longest time for one phase; half a second is usual.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The most passes of one phase.
+const MOST_PASSES: usize = 40;
+/// Passes after the last phase, each of a new process, that must not write.
+const SILENT_PASSES: usize = 3;
+/// A pass that has to rest is tried again after this time.
+const NAP: Duration = Duration::from_millis(20);
+
+/// What is disturbed, and how.
+#[derive(Clone, Debug)]
+pub(crate) enum Disturbance {
+    Effect(Aim),
+    /// Before the pass with this number, from 1; the one after the last is the end of the story.
+    Pass(usize, Fault),
+}
+
+/// What came of a run.
+pub(crate) struct Played {
+    pub(crate) cast: Cast,
+    /// Why it did not come to its end, if it did not.
+    pub(crate) failure: Option<String>,
+    pub(crate) happenings: Vec<Happening>,
+    /// How many of them came before the silent passes.
+    pub(crate) told: usize,
+    /// Status of each resource in the end, masked; `Null` where it is gone.
+    pub(crate) statuses: BTreeMap<String, Value>,
+    /// What the simulator's journal shows.
+    pub(crate) journal: Vec<Value>,
+    /// What the simulator says arrived, and what passed the door.
+    pub(crate) arrived_at_broker: (usize, usize),
+    pub(crate) undeclared: Vec<String>,
+    pub(crate) passes: usize,
+    /// Passes over old versions.
+    pub(crate) replayed: usize,
+    /// Whether the disturbance took place.
+    pub(crate) is_disturbed: bool,
+    pub(crate) took: Duration,
+}
+
+struct Player<'a> {
+    stage: &'a Stage,
+    story: &'a Story,
+    cast: Cast,
+    door: Arc<Door>,
+    front: Front,
+    process: Option<Process>,
+    /// What the watch last delivered.
+    alive: BTreeMap<String, Value>,
+    disturbed_pass: Option<(usize, Fault)>,
+    held_until: Option<Fault>,
+    passes: usize,
+    passes_of_process: usize,
+    replayed: usize,
+    broken: Option<u64>,
+}
+
+/// Plays a story.
+pub(crate) async fn play(stage: &Stage, story: &Story, disturbance: Option<&Disturbance>) -> Played {
+    let started = Instant::now();
+    let (aim, disturbed_pass) = match disturbance {
+        Some(Disturbance::Effect(aim)) => (Some(aim.clone()), None),
+        Some(Disturbance::Pass(number, fault)) => (None, Some((*number, *fault))),
+        None => (None, None),
+    };
+    let held_until = aim.as_ref().map(|aim| aim.fault);
+    let door = Door::new(stage.resources(), aim);
+    let mut player = Player {
+        stage,
+        story,
+        cast: Cast::new(&stage.namespace),
+        front: Front::open(&door, &stage.world),
+        door,
+        process: None,
+        alive: BTreeMap::new(),
+        disturbed_pass,
+        held_until,
+        passes: 0,
+        passes_of_process: 0,
+        replayed: 0,
+        broken: None,
+    };
+    player.seed().await;
+    let mut failure = player.act().await.err();
+    let (told, passes) = (player.door.happenings().len(), player.passes);
+    if failure.is_none() {
+        failure = player.stay_silent().await.err();
+    }
+    player.end(failure, (told, passes), started).await
+}
+
+impl Player<'_> {
+    async fn seed(&self) {
+        let simulator = &self.stage.world.simulator;
+        let tenant = self.cast.fill(&self.story.tenant);
+        simulator.seed(&self.cast.tenant, tenant).await.expect("a tenant");
+        simulator.settings(Some(&self.cast.tenant), self.story.broker.clone()).await.expect("settings");
+    }
+
+    async fn act(&mut self) -> Result<(), String> {
+        for phase in &self.story.phases {
+            for deed in &phase.deeds {
+                self.perform(deed).await;
+            }
+            self.converge(phase).await?;
+        }
+        let (Some(last), Some((_, fault))) = (self.story.phases.last(), self.disturbed_pass.take()) else {
+            return Ok(());
+        };
+        for (name, object) in self.everything_seen() {
+            self.replay(&name, object["metadata"]["resourceVersion"].as_str().unwrap_or_default(), fault).await;
+        }
+        self.converge(last).await
+    }
+
+    /// The last version of each resource, also of those that are gone.
+    fn everything_seen(&self) -> Vec<(String, Value)> {
+        let names = self.story.names().into_iter().map(|role| self.cast.name(role));
+        names.filter_map(|name| Some((name.clone(), self.door.versions(&name).last()?.clone()))).collect()
+    }
+
+    async fn perform(&mut self, deed: &Deed) {
+        let (resources, simulator, cast) = (self.stage.resources(), &self.stage.world.simulator, &self.cast);
+        match deed {
+            Deed::Create(name, spec) => {
+                let resource = json!({
+                    "apiVersion": "threatprotection.dev/v1alpha1", "kind": "ThreatProtectionTenant",
+                    "metadata": {"name": cast.name(name)}, "spec": cast.fill(spec),
+                });
+                let resource: DynamicObject = serde_json::from_value(resource).expect("an object");
+                let created = resources.create(&PostParams::default(), &resource).await;
+                self.door.learn(&as_json(&created.expect("the API server accepts it")));
+            }
+            Deed::Edit(name, fields) => self.merge(name, json!({"spec": cast.fill(fields)})).await,
+            Deed::RequestReconcile(name, token) => {
+                let annotation = json!({"threatprotection.dev/reconcile-requested-at": token});
+                self.merge(name, json!({"metadata": {"annotations": annotation}})).await;
+            }
+            Deed::Delete(name) => {
+                let deleted = resources.delete(&cast.name(name), &DeleteParams::default()).await;
+                if let Some(terminating) = deleted.expect("the API server deletes it").left() {
+                    self.door.learn(&as_json(&terminating));
+                }
+            }
+            Deed::BreakBroker => {
+                let matching = json!({"endpoint": "provision", "tenantId": cast.tenant});
+                let fault = json!({"kind": "operationFails", "description": "no capacity"});
+                self.broken = Some(simulator.fault(matching, None, fault).await.expect("a fault"));
+            }
+            Deed::MendBroker => {
+                if let Some(fault) = self.broken.take() {
+                    simulator.remove_fault(fault).await.expect("the fault was there");
+                }
+            }
+            Deed::TurnOn => {
+                let act = simulator.act(&cast.tenant, "SecurityAdministrator", "turnOn", json!({"region": "EU"}));
+                act.await.expect("the person may");
+            }
+        }
+        self.door.tell(deed.to_string());
+    }
+
+    async fn merge(&self, role: &str, patch: Value) {
+        let (resources, name) = (self.stage.resources(), self.cast.name(role));
+        let patched = resources.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await;
+        self.door.learn(&as_json(&patched.expect("the API server accepts it")));
+    }
+
+    /// Passes over every resource in turn until the phase has ended as it should.
+    async fn converge(&mut self, phase: &Phase) -> Result<(), String> {
+        let (started, passes) = (Instant::now(), self.passes);
+        loop {
+            for role in self.story.names() {
+                self.turn(&self.cast.name(role)).await;
+            }
+            if self.holds(phase.until).await {
+                let is_late = self.held_until == Some(Fault::Late);
+                if !(is_late && self.door.release().await) {
+                    return Ok(());
+                }
+            }
+            if started.elapsed() > PATIENCE || self.passes - passes > MOST_PASSES {
+                return Err(format!(
+                    "{:?} was not reached in {} passes and {} s: {:#}",
+                    phase.until,
+                    self.passes - passes,
+                    started.elapsed().as_secs(),
+                    json!(self.alive)
+                ));
+            }
+        }
+    }
+
+    async fn holds(&self, until: Until) -> bool {
+        match until {
+            Until::Gone(role) => self.read(&self.cast.name(role)).await.is_none(),
+            Until::Ready(role, status, reason) => self.read(&self.cast.name(role)).await.is_some_and(|object| {
+                ready(&object) == (status, reason) && matches!(kstatus(&object), KStatus::Current | KStatus::Failed)
+            }),
+        }
+    }
+
+    async fn read(&self, name: &str) -> Option<Value> {
+        let found = self.stage.resources().get_opt(name).await.expect("the API server answers")?;
+        let object = as_json(&found);
+        self.door.learn(&object);
+        Some(object)
+    }
+
+    /// The watch delivers a resource as it is, and the operator makes a pass over it.
+    async fn turn(&mut self, name: &str) {
+        let Some(object) = self.read(name).await else {
+            if let (Some(gone), Some(process)) = (self.alive.remove(name), &mut self.process) {
+                process.forget(&gone);
+            }
+            return;
+        };
+        self.alive.insert(name.to_owned(), object.clone());
+        if let Some((_, fault)) = self.disturbed_pass.take_if(|(number, _)| *number == self.passes + 1) {
+            self.replay(name, object["metadata"]["resourceVersion"].as_str().unwrap_or_default(), fault).await;
+        }
+        if self.pass(name, &object, "pass").await {
+            self.passes += 1;
+            self.passes_of_process += 1;
+            if self.held_until == Some(Fault::Delayed) {
+                self.door.release().await;
+            }
+        }
+    }
+
+    /// Every version but this one is delivered once more, oldest first.
+    async fn replay(&mut self, name: &str, present: &str, fault: Fault) {
+        if fault == Fault::ReplayedToNew {
+            self.process = None;
+        }
+        for old in self.door.versions(name) {
+            let version = old["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+            if version != present || !self.alive.contains_key(name) {
+                self.pass(name, &old, &format!("pass over old version {version}")).await;
+                self.replayed += 1;
+            }
+        }
+    }
+
+    /// One pass; whether it came to an end and asked anybody anything.
+    async fn pass(&mut self, name: &str, object: &Value, what: &str) -> bool {
+        let before = self.door.count();
+        if self.process.is_none() {
+            self.passes_of_process = 0;
+            let known: Vec<Value> = self.alive.values().cloned().collect();
+            self.process = Some(Process::start(
+                cluster::client(&self.door, &self.stage.operator),
+                self.front.outside(self.story.has_broker),
+                settings(&self.stage.namespace, self.story.has_broker),
+                &known,
+            ));
+        }
+        let process = self.process.as_mut().expect("one was just started");
+        process.deliver(object);
+        self.door.begin_pass(name, &format!("{what} over {name}"));
+        let ended = tokio::select! {
+            biased;
+            () = self.door.crashed() => None,
+            ended = process.pass(object) => Some(ended),
+        };
+        match ended {
+            None => {
+                self.process = None;
+                self.door.tell("the process ends".to_owned());
+                false
+            }
+            Some(ended) => {
+                if let Err(error) = ended {
+                    self.door.tell(format!("the pass ends: {error}"));
+                }
+                if self.door.count() == before {
+                    self.door.end_pass();
+                    tokio::time::sleep(NAP).await;
+                }
+                self.door.count() > before
+            }
+        }
+    }
+
+    /// New processes find nothing to write.
+    async fn stay_silent(&mut self) -> Result<(), String> {
+        for _ in 0..SILENT_PASSES {
+            self.process = None;
+            let before = self.door.happenings().len();
+            for role in self.story.names() {
+                self.turn(&self.cast.name(role)).await;
+            }
+            let happenings = self.door.happenings();
+            let written = happenings.iter().skip(before).find_map(|happening| match happening {
+                Happening::Crossing(crossing) if crossing.request.is_write() || crossing.request.is_event() => {
+                    Some(crossing.effect.clone())
+                }
+                _ => None,
+            });
+            if let Some(effect) = written {
+                return Err(format!("a pass after the end still sends: {effect}"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn end(mut self, failure: Option<String>, (told, passes): (usize, usize), started: Instant) -> Played {
+        let simulator = &self.stage.world.simulator;
+        let journal = simulator.journal(Some(&self.cast.tenant)).await.expect("a journal");
+        let arrived = simulator.requests(Some(&self.cast.tenant), 0).await.expect("a request log").len();
+        let mut statuses = BTreeMap::new();
+        for role in self.story.names() {
+            let found = self.read(&self.cast.name(role)).await;
+            let status = found.map_or(Value::Null, |object| self.cast.mask(&object["status"]));
+            statuses.insert(role.to_owned(), status);
+        }
+        self.process = None;
+        Played {
+            failure,
+            happenings: self.door.happenings(),
+            told,
+            statuses,
+            journal,
+            arrived_at_broker: (arrived, self.door.arrived(Party::Broker)),
+            undeclared: self.door.undeclared(),
+            passes,
+            replayed: self.replayed,
+            is_disturbed: self.door.is_spent() && self.disturbed_pass.is_none(),
+            took: started.elapsed(),
+            cast: self.cast,
+        }
+    }
+}
+
+fn as_json(object: &DynamicObject) -> Value {
+    serde_json::to_value(object).expect("an object is JSON")
+}

@@ -1,0 +1,72 @@
+//! What all runs share: the API server with one namespace and the operator's account, and the simulated world.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use threat_protection_operator::api::{CRD_NAME, ThreatProtectionTenant, custom_resource_definition};
+
+use crate::outside::World;
+use crate::support::control_plane::{Access, Credential, shared};
+use crate::support::microsoft::{SECRET, SECRET_NAME, give_secret};
+use crate::support::stage::{ACCOUNT, apply_definition, create_account, create_namespace};
+
+/// Shared by all runs of a test.
+pub(crate) struct Stage {
+    /// The administrator's client.
+    pub(crate) admin: Client,
+    /// The operator's, with the permissions that are shipped.
+    pub(crate) operator: Client,
+    pub(crate) namespace: String,
+    pub(crate) world: World,
+}
+
+impl Stage {
+    pub(crate) async fn open(name: &str) -> Self {
+        let plane = shared();
+        let admin = plane.client().await.expect("a client");
+        apply_definition(&admin).await;
+        admit_any_cloud(&admin).await;
+        let namespace = format!("{name}-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
+        create_namespace(&admin, &namespace).await;
+        create_account(&admin, &namespace).await;
+        give_secret(&admin, &namespace, (SECRET_NAME, SECRET)).await.expect("the Secret is there");
+        let token = plane.service_account_token(&namespace, ACCOUNT).await.expect("a token");
+        let access = Access { credential: Credential::Token(token), ..Access::default() };
+        let operator = plane.client_for(&access).await.expect("a client");
+        let directory = plane.directory().join(&namespace);
+        std::fs::create_dir(&directory).expect("a directory of its own");
+        let world = World::start(&directory).await;
+        Self { admin, operator, namespace, world }
+    }
+
+    /// The resources, of any shape.
+    pub(crate) fn resources(&self) -> Api<DynamicObject> {
+        let kind = ApiResource::erase::<ThreatProtectionTenant>(&());
+        Api::namespaced_with(self.admin.clone(), &self.namespace, &kind)
+    }
+}
+
+/// So that a spec that the operator cannot read can be stored, as after a downgrade.
+async fn admit_any_cloud(admin: &Client) {
+    let mut definition = serde_json::to_value(custom_resource_definition()).expect("a definition is JSON");
+    let spec = &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    spec["properties"]["cloud"] = json!({"type": "string", "default": "Public", "maxLength": 16});
+    let definitions: Api<CustomResourceDefinition> = Api::all(admin.clone());
+    let params = PatchParams::apply("platform-team").force();
+    definitions.patch(CRD_NAME, &params, &Patch::Apply(&definition)).await.expect("the definition is accepted");
+    // The schema that is served follows a moment after the one that is stored.
+    let resources: Api<DynamicObject> =
+        Api::namespaced_with(admin.clone(), "default", &ApiResource::erase::<ThreatProtectionTenant>(&()));
+    let probe: Value = json!({
+        "apiVersion": "threatprotection.dev/v1alpha1", "kind": "ThreatProtectionTenant", "metadata": {"name": "probe"},
+        "spec": {"tenantId": uuid::Uuid::new_v4().to_string(), "cloud": "Weird"},
+    });
+    let probe = serde_json::from_value(probe).expect("an object");
+    let params = kube::api::PostParams { dry_run: true, ..kube::api::PostParams::default() };
+    let started = std::time::Instant::now();
+    while let Err(error) = resources.create(&params, &probe).await {
+        assert!(started.elapsed() < crate::support::stage::PATIENCE, "an unknown cloud is never accepted: {error}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
