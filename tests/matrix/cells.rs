@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 
 use crate::door::Aim;
-use crate::fault::{Fault, OF_EFFECTS, OF_PASSES};
+use crate::fault::{Fault, OF_EFFECTS, OF_PASSES, OF_READS};
 use crate::judges;
 use crate::run::{Disturbance, Played, play};
 use crate::stage::Stage;
@@ -22,7 +22,7 @@ const AT_ONCE: usize = 24;
 /// The most failures that are told in full.
 const TOLD: usize = 12;
 
-/// `MATRIX`: beginnings of story, point and fault.
+/// `MATRIX`: story, point (its number will do) and fault; `*` is any, and what is left out too.
 pub(crate) struct Choice(Vec<String>);
 
 impl Choice {
@@ -33,14 +33,14 @@ impl Choice {
 
     fn takes(&self, story: &str, point: &str, fault: &str) -> bool {
         let number = point.split(' ').next().unwrap_or_default();
-        let is_story = self.0.first().is_none_or(|wanted| wanted == story);
-        let is_point = self.0.get(1).is_none_or(|wanted| wanted == point || wanted == number);
-        let is_fault = self.0.get(2).is_none_or(|wanted| wanted == fault);
-        is_story && is_point && is_fault
+        let fits = |index: usize, is: &[&str]| {
+            self.0.get(index).is_none_or(|wanted| wanted == "*" || is.contains(&wanted.as_str()))
+        };
+        fits(0, &[story]) && fits(1, &[point, number]) && fits(2, &[fault])
     }
 
     fn takes_story(&self, story: &str) -> bool {
-        self.0.first().is_none_or(|wanted| wanted == story)
+        self.0.first().is_none_or(|wanted| wanted == "*" || wanted == story)
     }
 
     fn is_whole(&self) -> bool {
@@ -184,10 +184,9 @@ fn cells_of(row: usize, of: &Row) -> Vec<Cell> {
     for crossing in judges::crossings(&of.calm) {
         let occurrence = counts.entry(&crossing.effect).or_default();
         *occurrence += 1;
-        for fault in OF_EFFECTS {
-            if fault == Fault::Stale && crossing.effect != "read uncached" {
-                continue;
-            }
+        let reads: &[Fault] = if crossing.request.only_reads() { &OF_READS } else { &OF_EFFECTS };
+        let stale = (crossing.effect == "read uncached").then_some(Fault::Stale);
+        for fault in reads.iter().copied().chain(stale) {
             let aim = Aim { effect: crossing.effect.clone(), occurrence: *occurrence, fault };
             let point = format!("{} {}", crossing.ordinal, crossing.effect);
             cells.push(Cell { row, point, fault, disturbance: Disturbance::Effect(aim) });
@@ -232,7 +231,7 @@ impl Outcome {
             format!("{} stories", self.lines.len()),
             total.0,
             total.1,
-            OF_EFFECTS.len() + OF_PASSES.len(),
+            OF_EFFECTS.len() + OF_PASSES.len() + 1,
             total.2,
             total.3,
             self.took.as_secs()

@@ -34,7 +34,7 @@ pub(crate) enum Fault {
 }
 
 /// What can happen to a request.
-pub(crate) const OF_EFFECTS: [Fault; 12] = [
+pub(crate) const OF_EFFECTS: [Fault; 11] = [
     Fault::CrashBefore,
     Fault::CrashAfter,
     Fault::Refused,
@@ -46,8 +46,11 @@ pub(crate) const OF_EFFECTS: [Fault; 12] = [
     Fault::Late,
     Fault::Labelled,
     Fault::Throttled,
-    Fault::Stale,
 ];
+
+/// What can happen to a request that only reads. Whether it arrived, and how often or how late, makes no difference.
+pub(crate) const OF_READS: [Fault; 5] =
+    [Fault::CrashBefore, Fault::Refused, Fault::Cut, Fault::Labelled, Fault::Throttled];
 
 /// What can happen before a pass.
 pub(crate) const OF_PASSES: [Fault; 2] = [Fault::Replayed, Fault::ReplayedToNew];

@@ -15,7 +15,7 @@ use crate::process::{Process, settings};
 use crate::stage::Stage;
 use crate::story::{Deed, Phase, Story, Until};
 use crate::support::kstatus::{KStatus, kstatus};
-use crate::support::stage::ready;
+use crate::support::stage::{is_settled, ready};
 use crate::wire::Party;
 use std::sync::Arc;
 
@@ -23,8 +23,10 @@ use std::sync::Arc;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The most passes of one phase.
 const MOST_PASSES: usize = 40;
-/// Passes after the last phase, each of a new process, that must not write.
+/// Passes of a new process after the last phase that must not write.
 const SILENT_PASSES: usize = 3;
+/// How long they are waited for: what is gone, or what nobody is asked about, takes none.
+const REST: Duration = Duration::from_secs(1);
 /// A pass that has to rest is tried again after this time.
 const NAP: Duration = Duration::from_millis(20);
 
@@ -215,6 +217,10 @@ impl Player<'_> {
     async fn holds(&self, until: Until) -> bool {
         match until {
             Until::Gone(role) => self.read(&self.cast.name(role)).await.is_none(),
+            Until::Said(role, status, reason) => self
+                .read(&self.cast.name(role))
+                .await
+                .is_some_and(|object| ready(&object) == (status, reason) && is_settled(&object)),
             Until::Ready(role, status, reason) => self.read(&self.cast.name(role)).await.is_some_and(|object| {
                 ready(&object) == (status, reason) && matches!(kstatus(&object), KStatus::Current | KStatus::Failed)
             }),
@@ -303,10 +309,12 @@ impl Player<'_> {
         }
     }
 
-    /// New processes find nothing to write.
+    /// A new process finds nothing to write, at its first pass and at the next ones.
     async fn stay_silent(&mut self) -> Result<(), String> {
-        for _ in 0..SILENT_PASSES {
-            self.process = None;
+        self.process = None;
+        let wanted = self.passes + SILENT_PASSES;
+        let started = Instant::now();
+        while self.passes < wanted && started.elapsed() < REST {
             let before = self.door.happenings().len();
             for role in self.story.names() {
                 self.turn(&self.cast.name(role)).await;

@@ -147,7 +147,11 @@ impl Request {
         if last == "$batch" {
             return "graph batch".to_owned();
         }
-        let what = if self.path.contains("/dataConnectors/") { "connector" } else { last };
+        let what = match parts.as_slice() {
+            ["subscriptions", _] => "subscription",
+            _ if self.path.contains("/dataConnectors/") => "connector",
+            _ => last,
+        };
         let whom = if parts.first() == Some(&"v1.0") { "graph" } else { "azure" };
         format!("{whom} {} {what}", self.method.to_lowercase())
     }
@@ -159,6 +163,15 @@ impl Request {
             Party::Broker => self.method != "GET",
             Party::Microsoft => self.method != "GET" && self.method != "POST",
         }
+    }
+
+    /// Whether it leaves everything as it was: then it does not matter whether it arrived. A poll moves an operation on.
+    pub(crate) fn only_reads(&self) -> bool {
+        let reads = match self.party {
+            Party::ApiServer | Party::Broker => self.method == "GET",
+            Party::Microsoft => self.method == "GET" || self.method == "POST",
+        };
+        reads && !self.parts().contains(&"last_operation")
     }
 
     pub(crate) fn is_event(&self) -> bool {
