@@ -48,6 +48,7 @@ impl Cast {
                     let each = match key.as_str() {
                         "resourceVersion" => "VERSION".into(),
                         "uid" => "UID".into(),
+                        "handle" => "HANDLE".into(),
                         _ => self.mask(each),
                     };
                     (self.mask_text(key), each)
@@ -64,7 +65,7 @@ impl Cast {
             .replace(&self.subscription, "SUBSCRIPTION")
             .replace(&self.instance, "INSTANCE")
             .replace(&self.namespace, "NAMESPACE");
-        shaped(&event_names(&named, &self.suffix).replace(&self.suffix, ""))
+        shaped(&handles(&event_names(&named, &self.suffix).replace(&self.suffix, "")))
     }
 }
 
@@ -78,6 +79,14 @@ fn event_names(text: &str, suffix: &str) -> String {
         masked.push_str(piece.trim_start_matches(|letter: char| letter.is_ascii_hexdigit()));
     }
     masked
+}
+
+/// The simulator numbers its operations over all tenants.
+fn handles(text: &str) -> String {
+    const QUERY: &str = "operation=";
+    let Some((before, after)) = text.split_once(QUERY) else { return text.to_owned() };
+    let rest = after.find('&').map_or("", |end| &after[end..]);
+    format!("{before}{QUERY}HANDLE{rest}")
 }
 
 /// Replaces times and further ids by words.

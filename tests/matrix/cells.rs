@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 
 use crate::door::Aim;
-use crate::fault::{Fault, OF_EFFECTS, OF_PASSES, OF_READS};
+use crate::fault::{Fault, OF_EFFECTS, OF_EVENTS, OF_PASSES, OF_READS};
 use crate::judges;
 use crate::run::{Disturbance, Played, play};
 use crate::stage::Stage;
@@ -115,9 +115,11 @@ impl Matrix {
             outcome.lines.push(line);
             outcome.failures.extend(of_calm(row));
             if row.calm.failure.is_none() {
-                cells.extend(cells_of(index, row).into_iter().filter(|cell| {
-                    choice.takes(row.story.name, &cell.point, cell.fault.name())
-                }));
+                cells.extend(
+                    cells_of(index, row)
+                        .into_iter()
+                        .filter(|cell| choice.takes(row.story.name, &cell.point, cell.fault.name())),
+                );
             }
         }
         let runs = futures::stream::iter(cells).map(|cell| {
@@ -128,7 +130,14 @@ impl Matrix {
                 let faults = judges::faults(&story, &calm, &played);
                 let excess = judges::excess(&calm, &played);
                 let told = (!faults.is_empty()).then(|| {
-                    format!("{}/{}/{}\n  {}\n{}", story.name, cell.point, cell.fault.name(), faults.join("\n  "), traffic::brief(&played))
+                    format!(
+                        "{}/{}/{}\n  {}\n{}",
+                        story.name,
+                        cell.point,
+                        cell.fault.name(),
+                        faults.join("\n  "),
+                        traffic::brief(&played)
+                    )
                 });
                 (cell, faults.is_empty(), excess, told, played.took)
             })
@@ -184,9 +193,13 @@ fn cells_of(row: usize, of: &Row) -> Vec<Cell> {
     for crossing in judges::crossings(&of.calm) {
         let occurrence = counts.entry(&crossing.effect).or_default();
         *occurrence += 1;
-        let reads: &[Fault] = if crossing.request.only_reads() { &OF_READS } else { &OF_EFFECTS };
+        let faults: &[Fault] = match &crossing.request {
+            event if event.is_event() => &OF_EVENTS,
+            read if read.only_reads() => &OF_READS,
+            _ => &OF_EFFECTS,
+        };
         let stale = (crossing.effect == "read uncached").then_some(Fault::Stale);
-        for fault in reads.iter().copied().chain(stale) {
+        for fault in faults.iter().copied().chain(stale) {
             let aim = Aim { effect: crossing.effect.clone(), occurrence: *occurrence, fault };
             let point = format!("{} {}", crossing.ordinal, crossing.effect);
             cells.push(Cell { row, point, fault, disturbance: Disturbance::Effect(aim) });

@@ -52,6 +52,9 @@ pub(crate) const OF_EFFECTS: [Fault; 11] = [
 pub(crate) const OF_READS: [Fault; 5] =
     [Fault::CrashBefore, Fault::Refused, Fault::Cut, Fault::Labelled, Fault::Throttled];
 
+/// What can happen to an event. Nothing ever reads it back, so only the answer and the end of the process matter.
+pub(crate) const OF_EVENTS: [Fault; 4] = [Fault::CrashBefore, Fault::CrashAfter, Fault::Refused, Fault::Cut];
+
 /// What can happen before a pass.
 pub(crate) const OF_PASSES: [Fault; 2] = [Fault::Replayed, Fault::ReplayedToNew];
 

@@ -69,8 +69,8 @@ pub(crate) fn settings(namespace: &str, has_broker: bool) -> Settings {
             resync: (milliseconds(200), milliseconds(200)),
             poll: milliseconds(50),
             retry: (milliseconds(10), milliseconds(20)),
-            // What failed is tried again when somebody asks for it, or not in this test.
-            slow_probe: SignedDuration::from_hours(1),
+            // Long enough that what has failed is told as failed, and not too long to wait for.
+            slow_probe: milliseconds(2000),
         },
         own_identity: OwnIdentity::default(),
         concurrency: 1,

@@ -20,7 +20,7 @@ use crate::wire::Party;
 use std::sync::Arc;
 
 /// The longest time for one phase; half a second is usual.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The most passes of one phase.
 const MOST_PASSES: usize = 40;
 /// Passes of a new process after the last phase that must not write.
@@ -28,7 +28,7 @@ const SILENT_PASSES: usize = 3;
 /// How long they are waited for: what is gone, or what nobody is asked about, takes none.
 const REST: Duration = Duration::from_secs(1);
 /// A pass that has to rest is tried again after this time.
-const NAP: Duration = Duration::from_millis(20);
+const NAP: Duration = Duration::from_millis(40);
 
 /// What is disturbed, and how.
 #[derive(Clone, Debug)]
@@ -240,6 +240,7 @@ impl Player<'_> {
             if let (Some(gone), Some(process)) = (self.alive.remove(name), &mut self.process) {
                 process.forget(&gone);
             }
+            tokio::time::sleep(NAP).await;
             return;
         };
         self.alive.insert(name.to_owned(), object.clone());

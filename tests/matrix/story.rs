@@ -176,16 +176,12 @@ fn changing() -> Vec<Story> {
 }
 
 fn ending() -> Vec<Story> {
-    let declared =
-        || vec![phase([create(&json!({}))], ready("Enabled")), phase([confirmed()], ready("Deprovisioned"))];
+    let declared = || vec![phase([create(&json!({}))], ready("Enabled")), phase([confirmed()], ready("Deprovisioned"))];
     let held = vec![
         phase([create(&json!({"deletionPolicy": "Deprovision"}))], ready("Enabled")),
         phase([confirmed(), Deed::Delete(NAME)], Until::Gone(NAME)),
     ];
-    let retained = vec![
-        phase([create(&json!({}))], ready("Enabled")),
-        phase([Deed::Delete(NAME)], Until::Gone(NAME)),
-    ];
+    let retained = vec![phase([create(&json!({}))], ready("Enabled")), phase([Deed::Delete(NAME)], Until::Gone(NAME))];
     vec![
         Story { effects: DEPROVISIONED, writes: 4, ..with_broker("deprovision", at_once(), declared()) },
         Story { effects: DEPROVISIONED, writes: 6, ..with_broker("deprovision-async", slowly(), declared()) },
@@ -218,27 +214,26 @@ fn refraining() -> Vec<Story> {
         Story { writes: 3, ..with_broker("region-mismatch", at_once(), elsewhere) },
         Story { writes: 3, ..with_broker("duplicate", at_once(), twice) },
         Story { writes: 3, ..with_broker("invalid-spec", at_once(), invalid) },
-        Story {
-            has_broker: false,
-            effects: SEEDED,
-            writes: 1,
-            ..with_broker("hand-off", at_once(), by_hand)
-        },
+        Story { has_broker: false, effects: SEEDED, writes: 1, ..with_broker("hand-off", at_once(), by_hand) },
     ]
 }
 
 fn through_microsoft() -> Vec<Story> {
     let story = |name, tenant, phases| Story { has_broker: false, tenant, ..with_broker(name, at_once(), phases) };
-    let sentinel = |state: &str| json!({"integrations": [
-        {"name": "sentinel", "type": "SentinelIncidents", "workspaceResourceId": workspace(), "state": state},
-    ]});
+    let sentinel = |state: &str| {
+        json!({"integrations": [
+            {"name": "sentinel", "type": "SentinelIncidents", "workspaceResourceId": workspace(), "state": state},
+        ]})
+    };
     let connected = vec![
         phase([Deed::Create(NAME, signing_in(&sentinel("Linked")))], ready("Enabled")),
         phase([Deed::Edit(NAME, sentinel("Unlinked"))], ready("Enabled")),
     ];
-    let cloud_apps = |state: &str| json!({"integrations": [
-        {"name": "cloud-apps", "type": "DefenderForCloudCloudApps", "subscriptionId": "{subscription}", "state": state},
-    ]});
+    let cloud_apps = |state: &str| {
+        json!({"integrations": [
+            {"name": "cloud-apps", "type": "DefenderForCloudCloudApps", "subscriptionId": "{subscription}", "state": state},
+        ]})
+    };
     let fed = vec![phase([Deed::Create(NAME, signing_in(&cloud_apps("Linked")))], ready("Enabled"))];
     let asked = vec![
         phase([Deed::Create(NAME, signing_in(&json!({})))], Until::Ready(NAME, "False", "ActionRequired")),

@@ -54,14 +54,14 @@ fn one(cast: &Cast, crossing: &Crossing) -> String {
     );
     let body = String::from_utf8_lossy(&request.body);
     if let Ok(json) = serde_json::from_str::<Value>(&body) {
-        let json = serde_json::to_string_pretty(&versions_of_tests(cast.mask(&json))).expect("JSON");
-        for line in json.lines() {
-            let _ = writeln!(text, "  {line}");
+        let yaml = serde_yaml::to_string(&versions_of_tests(cast.mask(&json))).expect("YAML");
+        for line in yaml.lines() {
+            let _ = writeln!(text, "    {line}");
         }
     } else if !body.is_empty() {
         // A form: what it carries may be secret, so only what is asked for is shown.
         let names: Vec<&str> = body.split('&').filter_map(|pair| pair.split('=').next()).collect();
-        let _ = writeln!(text, "  a form with {}", names.join(", "));
+        let _ = writeln!(text, "    a form with {}", names.join(", "));
     }
     let _ = write!(text, "  -> {}", crossing.answer);
     text

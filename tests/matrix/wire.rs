@@ -53,7 +53,8 @@ pub(crate) type Answer = Result<Reply, Cut>;
 pub(crate) type Sender = Arc<dyn Fn(Request) -> BoxFuture<'static, Answer> + Send + Sync>;
 
 /// Headers that belong to one connection.
-pub(crate) const OF_CONNECTION: [&str; 5] = ["host", "content-length", "connection", "transfer-encoding", "accept-encoding"];
+pub(crate) const OF_CONNECTION: [&str; 5] =
+    ["host", "content-length", "connection", "transfer-encoding", "accept-encoding"];
 
 impl Reply {
     /// An error that nobody acted on, in the words of whom was asked.
