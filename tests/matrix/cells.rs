@@ -178,6 +178,10 @@ fn of_calm(row: &Row) -> Vec<String> {
     if writes != story.writes {
         faults.push(format!("{writes} writes to the resources, and not {}", story.writes));
     }
+    let sends: Vec<&str> = judges::sends(calm).collect();
+    if sends != story.sends {
+        faults.push(format!("sent were {sends:?}, and not {:?}", story.sends));
+    }
     if calm.failure.is_none() {
         faults.extend(traffic::compare(story.name, &traffic::whole(calm)).err());
     }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::door::{Crossing, Happening};
 use crate::run::Played;
 use crate::story::Story;
+use crate::wire::Party;
 
 /// A fault costs at most so many passes more: the one that was cut short, and one that finds out what came of it.
 const PASSES_OF_A_FAULT: usize = 2;
@@ -84,11 +85,16 @@ fn of_budget(calm: &Played, played: &Played) -> Vec<String> {
     if used > allowed {
         faults.push(format!("{used} requests; {usual} are usual and {allowed} allowed"));
     }
-    let writes = |played: &Played| crossings(played).filter(|crossing| crossing.request.is_write()).count();
     let (usual, used) = (writes(calm), writes(played));
     let allowed = usual + passes;
     if used > allowed {
         faults.push(format!("{used} writes; {usual} are usual and {allowed} allowed"));
+    }
+    // A change may have to be sent again; an old version of a resource is no reason to send one.
+    let (usual, used) = (sends(calm).count(), sends(played).count());
+    let allowed = usual + usize::from(played.replayed == 0);
+    if used > allowed {
+        faults.push(format!("{used} changes were sent; {usual} are usual and {allowed} allowed"));
     }
     faults
 }
@@ -96,8 +102,18 @@ fn of_budget(calm: &Played, played: &Played) -> Vec<String> {
 /// How many requests beyond the calm run a run made: all, and those that write.
 pub(crate) fn excess(calm: &Played, played: &Played) -> (usize, usize) {
     let all = |played: &Played| crossings(played).count();
-    let writes = |played: &Played| crossings(played).filter(|crossing| crossing.request.is_write()).count();
     (all(played).saturating_sub(all(calm)), writes(played).saturating_sub(writes(calm)))
+}
+
+/// What was sent to change the tenant.
+pub(crate) fn sends(played: &Played) -> impl Iterator<Item = &str> {
+    let outside = crossings(played).filter(|crossing| crossing.request.party != Party::ApiServer);
+    outside.filter(|crossing| crossing.request.is_write()).map(|crossing| crossing.effect.as_str())
+}
+
+/// How many writes there were, to the resources and to the tenant.
+fn writes(played: &Played) -> usize {
+    crossings(played).filter(|crossing| crossing.request.is_write()).count()
 }
 
 pub(crate) fn crossings(played: &Played) -> impl Iterator<Item = &Crossing> {

@@ -19,6 +19,8 @@ pub(crate) struct Story {
     pub(crate) effects: &'static [&'static str],
     /// How many times the resources are written to when nothing goes wrong.
     pub(crate) writes: usize,
+    /// What is sent to change the tenant when nothing goes wrong, in order.
+    pub(crate) sends: &'static [&'static str],
 }
 
 /// What people do, and what comes of it.
@@ -123,6 +125,11 @@ const ENABLED: &[&str] = &["seeded", "instanceCreated", "turnedOn"];
 const LINKED: &[&str] = &["seeded", "instanceCreated", "turnedOn", "linked"];
 const DEPROVISIONED: &[&str] = &["seeded", "instanceCreated", "turnedOn", "deprovisioned", "instanceDeleted"];
 
+const NOTHING: &[&str] = &[];
+const PROVISION: &[&str] = &["broker provision"];
+const TWICE: &[&str] = &["broker provision", "broker provision"];
+const PROVISION_AND_DEPROVISION: &[&str] = &["broker provision", "broker deprovision"];
+
 /// Every story.
 pub(crate) fn all() -> Vec<Story> {
     let mut stories = enabling();
@@ -134,7 +141,7 @@ pub(crate) fn all() -> Vec<Story> {
 }
 
 fn with_broker(name: &'static str, broker: Value, phases: Vec<Phase>) -> Story {
-    Story { name, has_broker: true, tenant: licensed(), broker, phases, effects: ENABLED, writes: 0 }
+    Story { name, has_broker: true, tenant: licensed(), broker, phases, effects: ENABLED, writes: 0, sends: PROVISION }
 }
 
 fn enabling() -> Vec<Story> {
@@ -147,8 +154,13 @@ fn enabling() -> Vec<Story> {
     vec![
         Story { writes: 2, ..with_broker("enable", at_once(), plain()) },
         Story { writes: 3, ..with_broker("enable-async", slowly(), plain()) },
-        Story { writes: 6, ..with_broker("fail-async-then-request", slowly(), failing) },
-        Story { effects: LINKED, writes: 3, ..with_broker("enable-and-link", at_once(), linking) },
+        Story { writes: 6, sends: TWICE, ..with_broker("fail-async-then-request", slowly(), failing) },
+        Story {
+            effects: LINKED,
+            writes: 3,
+            sends: &["broker provision", "broker update (EndpointIntune Linked)"],
+            ..with_broker("enable-and-link", at_once(), linking)
+        },
     ]
 }
 
@@ -169,9 +181,28 @@ fn changing() -> Vec<Story> {
     let on_again = &["seeded", "instanceCreated", "turnedOn", "turnedOff", "turnedOn"];
     let apart = &["seeded", "instanceCreated", "turnedOn", "linked", "unlinked"];
     vec![
-        Story { effects: off, writes: 3, ..with_broker("disable", at_once(), disabled()) },
-        Story { effects: on_again, writes: 5, ..with_broker("enable-again", at_once(), enabled_again) },
-        Story { effects: apart, writes: 4, ..with_broker("unlink", at_once(), unlinked) },
+        Story {
+            effects: off,
+            writes: 3,
+            sends: &["broker provision", "broker update (Disabled)"],
+            ..with_broker("disable", at_once(), disabled())
+        },
+        Story {
+            effects: on_again,
+            writes: 5,
+            sends: &["broker provision", "broker update (Disabled)", "broker update (Enabled)"],
+            ..with_broker("enable-again", at_once(), enabled_again)
+        },
+        Story {
+            effects: apart,
+            writes: 4,
+            sends: &[
+                "broker provision",
+                "broker update (EndpointIntune Linked)",
+                "broker update (EndpointIntune Unlinked)",
+            ],
+            ..with_broker("unlink", at_once(), unlinked)
+        },
     ]
 }
 
@@ -182,10 +213,16 @@ fn ending() -> Vec<Story> {
         phase([confirmed(), Deed::Delete(NAME)], Until::Gone(NAME)),
     ];
     let retained = vec![phase([create(&json!({}))], ready("Enabled")), phase([Deed::Delete(NAME)], Until::Gone(NAME))];
+    let ended = |name, writes, broker, phases| Story {
+        effects: DEPROVISIONED,
+        sends: PROVISION_AND_DEPROVISION,
+        writes,
+        ..with_broker(name, broker, phases)
+    };
     vec![
-        Story { effects: DEPROVISIONED, writes: 4, ..with_broker("deprovision", at_once(), declared()) },
-        Story { effects: DEPROVISIONED, writes: 6, ..with_broker("deprovision-async", slowly(), declared()) },
-        Story { effects: DEPROVISIONED, writes: 7, ..with_broker("delete-held-async", slowly(), held) },
+        ended("deprovision", 4, at_once(), declared()),
+        ended("deprovision-async", 6, slowly(), declared()),
+        ended("delete-held-async", 7, slowly(), held),
         Story { writes: 2, ..with_broker("delete-retained", at_once(), retained) },
     ]
 }
@@ -214,7 +251,13 @@ fn refraining() -> Vec<Story> {
         Story { writes: 3, ..with_broker("region-mismatch", at_once(), elsewhere) },
         Story { writes: 3, ..with_broker("duplicate", at_once(), twice) },
         Story { writes: 3, ..with_broker("invalid-spec", at_once(), invalid) },
-        Story { has_broker: false, effects: SEEDED, writes: 1, ..with_broker("hand-off", at_once(), by_hand) },
+        Story {
+            has_broker: false,
+            effects: SEEDED,
+            writes: 1,
+            sends: NOTHING,
+            ..with_broker("hand-off", at_once(), by_hand)
+        },
     ]
 }
 
@@ -244,10 +287,16 @@ fn through_microsoft() -> Vec<Story> {
         Story {
             effects: &["seeded", "linked", "unlinked"],
             writes: 2,
+            sends: &["azure put connector", "azure delete connector"],
             ..story("sentinel-link-and-unlink", visibly_on(), connected)
         },
-        Story { effects: &["seeded", "linked"], writes: 1, ..story("cloud-apps-link", visibly_on(), fed) },
-        Story { effects: &["seeded", "turnedOn"], writes: 2, ..story("hand-off-seen", off, asked) },
+        Story {
+            effects: &["seeded", "linked"],
+            writes: 1,
+            sends: &["azure put MCAS"],
+            ..story("cloud-apps-link", visibly_on(), fed)
+        },
+        Story { effects: &["seeded", "turnedOn"], writes: 2, sends: NOTHING, ..story("hand-off-seen", off, asked) },
     ]
 }
 
