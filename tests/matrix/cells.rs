@@ -1,6 +1,6 @@
 //! The matrix: which stories have which points, which faults can happen there, and the table of what came of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::run::{Disturbance, Played, play};
 use crate::stage::Stage;
 use crate::story::{self, Story};
 use crate::traffic;
-use crate::wire::Party;
+use crate::wire::{Party, Request};
 
 /// Runs at once. Most of the time they wait: for the API server, and for the time that a throttled request costs.
 const AT_ONCE: usize = 24;
@@ -42,10 +42,6 @@ impl Choice {
     fn takes_story(&self, story: &str) -> bool {
         self.0.first().is_none_or(|wanted| wanted == "*" || wanted == story)
     }
-
-    fn is_whole(&self) -> bool {
-        self.0.len() < 2
-    }
 }
 
 /// One story as it goes when nothing goes wrong.
@@ -67,9 +63,12 @@ pub(crate) struct Matrix {
 }
 
 /// What came of all runs.
+#[derive(Default)]
 pub(crate) struct Outcome {
     lines: Vec<Line>,
     pub(crate) failures: Vec<String>,
+    /// Requests that must be in the API server's audit log.
+    arrived: usize,
     took: Duration,
 }
 
@@ -78,7 +77,7 @@ struct Line {
     story: &'static str,
     points: usize,
     passes: usize,
-    faults: BTreeMap<Fault, usize>,
+    faults: BTreeSet<Fault>,
     runs: usize,
     converged: usize,
     most: (usize, usize),
@@ -103,66 +102,33 @@ impl Matrix {
     /// Plays every cell.
     pub(crate) async fn play(self, stage: &Arc<Stage>, choice: &Choice) -> Outcome {
         let started = Instant::now();
-        let mut outcome = Outcome { lines: Vec::new(), failures: Vec::new(), took: Duration::ZERO };
+        let mut outcome = Outcome::default();
         let mut cells = Vec::new();
         for (index, row) in self.rows.iter().enumerate() {
-            let line = Line {
-                story: row.story.name,
-                points: judges::crossings(&row.calm).count(),
-                passes: row.calm.passes,
-                ..Line::default()
-            };
-            outcome.lines.push(line);
-            outcome.failures.extend(of_calm(row));
+            outcome.begin(row);
             if row.calm.failure.is_none() {
-                cells.extend(
-                    cells_of(index, row)
-                        .into_iter()
-                        .filter(|cell| choice.takes(row.story.name, &cell.point, cell.fault.name())),
-                );
+                let all = cells_of(index, row).into_iter();
+                cells.extend(all.filter(|cell| choice.takes(row.story.name, &cell.point, cell.fault.name())));
             }
         }
         let runs = futures::stream::iter(cells).map(|cell| {
-            let (stage, row) = (Arc::clone(stage), &self.rows[cell.row]);
-            let (story, calm) = (Arc::clone(&row.story), Arc::clone(&row.calm));
+            let (stage, story) = (Arc::clone(stage), Arc::clone(&self.rows[cell.row].story));
             tokio::spawn(async move {
                 let played = play(&stage, &story, Some(&cell.disturbance)).await;
-                let faults = judges::faults(&story, &calm, &played);
-                let excess = judges::excess(&calm, &played);
-                let told = (!faults.is_empty()).then(|| {
-                    format!(
-                        "{}/{}/{}\n  {}\n{}",
-                        story.name,
-                        cell.point,
-                        cell.fault.name(),
-                        faults.join("\n  "),
-                        traffic::brief(&played)
-                    )
-                });
-                (cell, faults.is_empty(), excess, told, played.took)
+                (cell, played)
             })
         });
         let mut runs = runs.buffer_unordered(AT_ONCE);
         while let Some(run) = runs.next().await {
-            let (cell, is_good, excess, told, took) = run.expect("a run does not panic");
-            let line = &mut outcome.lines[cell.row];
-            line.runs += 1;
-            line.converged += usize::from(is_good);
-            *line.faults.entry(cell.fault).or_default() += 1;
-            if cell.fault != Fault::Replayed && cell.fault != Fault::ReplayedToNew {
-                line.most = (line.most.0.max(excess.0), line.most.1.max(excess.1));
-            }
-            line.time += took;
-            if let (false, Some(told)) = (is_good, told) {
-                outcome.failures.push(told);
-            }
+            let (cell, played) = run.expect("a run does not panic");
+            outcome.note(&self.rows[cell.row], &cell, &played);
+        }
+        let audited = stage.audited().await;
+        if audited != outcome.arrived {
+            let arrived = outcome.arrived;
+            outcome.failures.push(format!("{arrived} requests passed the door to the API server, {audited} arrived"));
         }
         outcome.took = started.elapsed();
-        if !choice.is_whole() {
-            for row in &self.rows {
-                eprintln!("{} without a fault:\n{}", row.story.name, traffic::brief(&row.calm));
-            }
-        }
         outcome
     }
 }
@@ -171,10 +137,8 @@ impl Matrix {
 fn of_calm(row: &Row) -> Vec<String> {
     let (story, calm) = (&row.story, &row.calm);
     let mut faults = judges::faults(story, calm, calm);
-    let to_resource = |party| party == Party::ApiServer;
-    let writes = judges::crossings(calm)
-        .filter(|crossing| to_resource(crossing.request.party) && crossing.request.is_write())
-        .count();
+    let is_write = |request: &Request| request.party == Party::ApiServer && request.is_write();
+    let writes = judges::crossings(calm).filter(|crossing| is_write(&crossing.request)).count();
     if writes != story.writes {
         faults.push(format!("{writes} writes to the resources, and not {}", story.writes));
     }
@@ -219,6 +183,37 @@ fn cells_of(row: usize, of: &Row) -> Vec<Cell> {
 }
 
 impl Outcome {
+    fn begin(&mut self, row: &Row) {
+        self.arrived += row.calm.arrived_at_cluster;
+        self.failures.extend(of_calm(row));
+        self.lines.push(Line {
+            story: row.story.name,
+            points: judges::crossings(&row.calm).count(),
+            passes: row.calm.passes,
+            ..Line::default()
+        });
+    }
+
+    fn note(&mut self, row: &Row, cell: &Cell, played: &Played) {
+        let faults = judges::faults(&row.story, &row.calm, played);
+        let line = &mut self.lines[cell.row];
+        self.arrived += played.arrived_at_cluster;
+        line.runs += 1;
+        line.converged += usize::from(faults.is_empty());
+        line.faults.insert(cell.fault);
+        line.time += played.took;
+        if played.replayed == 0 {
+            let (requests, writes) = judges::excess(&row.calm, played);
+            line.most = (line.most.0.max(requests), line.most.1.max(writes));
+        }
+        if !faults.is_empty() {
+            let cell = format!("{}/{}/{}", row.story.name, cell.point, cell.fault.name());
+            // At once, so that a long run need not be awaited.
+            let _ = writeln!(std::io::stderr(), "{cell}: {}", faults.join("; "));
+            self.failures.push(format!("{cell}\n  {}\n{}", faults.join("\n  "), traffic::brief(played)));
+        }
+    }
+
     /// The table, whether or not the test passes.
     pub(crate) fn print(&self) {
         let mut table = format!(

@@ -29,7 +29,7 @@ pub(crate) enum Happening {
     /// A pass began.
     Pass(String),
     /// A request.
-    Crossing(Crossing),
+    Crossing(Box<Crossing>),
 }
 
 /// One request of the operator.
@@ -53,7 +53,7 @@ struct State {
     held: Option<(Request, Sender)>,
     /// Every version of each resource that was seen, oldest first.
     versions: BTreeMap<String, Vec<Value>>,
-    /// Requests that arrived, by whom they were for; those about no tenant are not counted.
+    /// Requests that arrived and are in the log of whom they were for.
     arrived: BTreeMap<Party, usize>,
     undeclared: Vec<String>,
     /// The resource that the present pass is over: it may be labelled, and its spec declares.
@@ -127,7 +127,7 @@ impl Door {
         self.lock().ordinal
     }
 
-    /// How many requests about the tenant arrived, copies and late ones too.
+    /// How many requests arrived that are in the log of whom they were for, copies and late ones too.
     pub(crate) fn arrived(&self, party: Party) -> usize {
         self.lock().arrived.get(&party).copied().unwrap_or_default()
     }
@@ -173,7 +173,7 @@ impl Door {
         let fault = aim.map(|aim| aim.fault);
         let crossing =
             Crossing { ordinal, effect, request: request.clone(), answer: "never answered".to_owned(), fault };
-        state.happenings.push(Happening::Crossing(crossing));
+        state.happenings.push(Happening::Crossing(Box::new(crossing)));
         (state.happenings.len() - 1, fault)
     }
 
@@ -233,8 +233,7 @@ impl Door {
                 self.lock().undeclared.push(format!("{destruction:?} while the spec is {spec}"));
             }
         }
-        let is_about_tenant = !request.path.starts_with("/v2/catalog");
-        *self.lock().arrived.entry(request.party).or_default() += usize::from(is_about_tenant);
+        *self.lock().arrived.entry(request.party).or_default() += usize::from(request.is_logged());
         let is_cluster = request.party == Party::ApiServer;
         let answer = send(request).await;
         if let (true, Ok(reply)) = (is_cluster, &answer) {

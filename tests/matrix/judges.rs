@@ -118,7 +118,7 @@ fn writes(played: &Played) -> usize {
 
 pub(crate) fn crossings(played: &Played) -> impl Iterator<Item = &Crossing> {
     played.happenings.iter().take(played.told).filter_map(|happening| match happening {
-        Happening::Crossing(crossing) => Some(crossing),
+        Happening::Crossing(crossing) => Some(crossing.as_ref()),
         Happening::Deed(_) | Happening::Pass(_) => None,
     })
 }

@@ -133,11 +133,11 @@ impl Drop for Front {
 }
 
 async fn passed(door: &Door, sender: Sender, request: extract::Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    let (head, body) = request.into_parts();
+    let path = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let party = if path.starts_with("/v2/") { Party::Broker } else { Party::Microsoft };
     let Ok(body) = to_bytes(body, usize::MAX).await else { return cut() };
-    let request = Request { party, method: parts.method.to_string(), path, headers: parts.headers, body };
+    let request = Request { party, method: head.method.to_string(), path, headers: head.headers, body };
     match door.cross(request, sender).await {
         Ok(reply) => {
             let mut response = Response::builder().status(reply.status);

@@ -48,7 +48,7 @@ impl Process {
     /// One pass over this version of a resource.
     pub(crate) async fn pass(&self, object: &Value) -> Result<(), ReconcileError> {
         let object = Arc::new(guarded(object));
-        let ended = controller::reconcile(Arc::clone(&object), Arc::clone(&self.operator)).await;
+        let ended = Box::pin(controller::reconcile(Arc::clone(&object), Arc::clone(&self.operator))).await;
         if let Err(error) = &ended {
             controller::error_policy(object, error, Arc::clone(&self.operator));
         }

@@ -52,6 +52,8 @@ pub(crate) struct Played {
     pub(crate) journal: Vec<Value>,
     /// What the simulator says arrived, and what passed the door.
     pub(crate) arrived_at_broker: (usize, usize),
+    /// What passed the door to the API server and must be in its audit log.
+    pub(crate) arrived_at_cluster: usize,
     pub(crate) undeclared: Vec<String>,
     pub(crate) passes: usize,
     /// Passes over old versions.
@@ -362,6 +364,7 @@ impl Player<'_> {
             statuses,
             journal,
             arrived_at_broker: (arrived, self.door.arrived(Party::Broker)),
+            arrived_at_cluster: self.door.arrived(Party::ApiServer),
             undeclared: self.door.undeclared(),
             passes,
             replayed: self.replayed,

@@ -1,5 +1,7 @@
 //! What all runs share: the API server with one namespace and the operator's account, and the simulated world.
 
+use std::time::{Duration, Instant};
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
@@ -9,7 +11,7 @@ use threat_protection_operator::api::{CRD_NAME, ThreatProtectionTenant, custom_r
 use crate::outside::World;
 use crate::support::control_plane::{Access, Credential, shared};
 use crate::support::microsoft::{SECRET, SECRET_NAME, give_secret};
-use crate::support::stage::{ACCOUNT, apply_definition, create_account, create_namespace};
+use crate::support::stage::{ACCOUNT, PATIENCE, apply_definition, create_account, create_namespace};
 
 /// Shared by all runs of a test.
 pub(crate) struct Stage {
@@ -40,6 +42,26 @@ impl Stage {
         Self { admin, operator, namespace, world }
     }
 
+    /// How many requests about our resources and events the operator made, by the API server's own record. One more
+    /// request is made and awaited first, so that nothing is missing.
+    pub(crate) async fn audited(&self) -> usize {
+        let marker = format!("marker-{}", uuid::Uuid::new_v4().simple());
+        let missing = self.resources().get_opt(&marker).await.expect("the API server answers");
+        assert!(missing.is_none(), "nobody makes {marker}");
+        let started = Instant::now();
+        loop {
+            let entries = shared().audit().expect("an audit log");
+            if entries.iter().any(|entry| entry.name == marker) {
+                let user = format!("system:serviceaccount:{}:{ACCOUNT}", self.namespace);
+                let own = entries.iter().filter(|entry| entry.user == user && entry.namespace == self.namespace);
+                let kinds = ["threatprotectiontenants", "events"];
+                return own.filter(|entry| kinds.contains(&entry.resource.as_str())).count();
+            }
+            assert!(started.elapsed() < PATIENCE, "the marker never reached the audit log");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// The resources, of any shape.
     pub(crate) fn resources(&self) -> Api<DynamicObject> {
         let kind = ApiResource::erase::<ThreatProtectionTenant>(&());
@@ -64,9 +86,9 @@ async fn admit_any_cloud(admin: &Client) {
     });
     let probe = serde_json::from_value(probe).expect("an object");
     let params = kube::api::PostParams { dry_run: true, ..kube::api::PostParams::default() };
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     while let Err(error) = resources.create(&params, &probe).await {
-        assert!(started.elapsed() < crate::support::stage::PATIENCE, "an unknown cloud is never accepted: {error}");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        assert!(started.elapsed() < PATIENCE, "an unknown cloud is never accepted: {error}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

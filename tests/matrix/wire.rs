@@ -175,6 +175,16 @@ impl Request {
         reads && !self.parts().contains(&"last_operation")
     }
 
+    /// Whether it is found in the request log of the simulator under the tenant, or in the API server's audit log under
+    /// the namespace.
+    pub(crate) fn is_logged(&self) -> bool {
+        match self.party {
+            Party::ApiServer => self.is_event() || self.parts().contains(&"threatprotectiontenants"),
+            Party::Broker => !self.path.starts_with("/v2/catalog"),
+            Party::Microsoft => true,
+        }
+    }
+
     pub(crate) fn is_event(&self) -> bool {
         self.party == Party::ApiServer && self.parts().contains(&"events")
     }
