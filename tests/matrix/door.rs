@@ -81,6 +81,7 @@ impl Door {
     /// Lets a request through, or what the cell says.
     pub(crate) async fn cross(&self, request: Request, send: Sender) -> Answer {
         let (index, fault) = self.note(&request);
+        self.judge(&request).await;
         let answer = match fault {
             None => self.send(request, &send).await,
             Some(fault) => self.disturb(fault, request, send).await,
@@ -225,7 +226,8 @@ impl Door {
         std::future::pending().await
     }
 
-    async fn send(&self, request: Request, send: &Sender) -> Answer {
+    /// What takes something away must be declared when it is sent, by what the API server then says.
+    async fn judge(&self, request: &Request) {
         if let Some(destruction) = request.destroys() {
             let declared = self.resources.get_opt(&self.current()).await.expect("the API server answers");
             let spec = declared.map(|object| object.data["spec"].clone()).unwrap_or_default();
@@ -233,6 +235,9 @@ impl Door {
                 self.lock().undeclared.push(format!("{destruction:?} while the spec is {spec}"));
             }
         }
+    }
+
+    async fn send(&self, request: Request, send: &Sender) -> Answer {
         *self.lock().arrived.entry(request.party).or_default() += usize::from(request.is_logged());
         let is_cluster = request.party == Party::ApiServer;
         let answer = send(request).await;
