@@ -7,9 +7,6 @@ use crate::run::Played;
 use crate::story::Story;
 use crate::wire::Party;
 
-/// A fault costs at most so many passes more: the one that was cut short, and one that finds out what came of it.
-const PASSES_OF_A_FAULT: usize = 2;
-
 /// Everything that is wrong with a run, beside the one in which nothing went wrong.
 pub(crate) fn faults(story: &Story, calm: &Played, played: &Played) -> Vec<String> {
     let mut faults: Vec<String> = played.failure.iter().cloned().collect();
@@ -18,7 +15,7 @@ pub(crate) fn faults(story: &Story, calm: &Played, played: &Played) -> Vec<Strin
     if faults.is_empty() {
         faults.extend(of_statuses(calm, played));
     }
-    faults.extend(of_budget(calm, played));
+    faults.extend(of_budget(story, calm, played));
     if !played.is_disturbed {
         faults.push("the point was never reached".to_owned());
     }
@@ -77,9 +74,9 @@ pub(crate) fn difference(path: &str, wanted: &Value, found: &Value) -> Vec<Strin
 }
 
 /// No request beyond what the calm run made, and what a fault may cost.
-fn of_budget(calm: &Played, played: &Played) -> Vec<String> {
+fn of_budget(story: &Story, calm: &Played, played: &Played) -> Vec<String> {
     let mut faults = Vec::new();
-    let passes = PASSES_OF_A_FAULT + played.replayed;
+    let passes = story.fault_costs.passes + played.replayed;
     let (usual, used) = (crossings(calm).count(), crossings(played).count());
     let allowed = usual + passes * largest_pass(calm);
     if used > allowed {
@@ -92,7 +89,7 @@ fn of_budget(calm: &Played, played: &Played) -> Vec<String> {
     }
     // A change may have to be sent again; an old version of a resource is no reason to send one.
     let (usual, used) = (sends(calm).count(), sends(played).count());
-    let allowed = usual + usize::from(played.replayed == 0);
+    let allowed = usual + if played.replayed == 0 { story.fault_costs.sends } else { 0 };
     if used > allowed {
         faults.push(format!("{used} changes were sent; {usual} are usual and {allowed} allowed"));
     }
