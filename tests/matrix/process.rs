@@ -66,9 +66,10 @@ pub(crate) fn settings(namespace: &str, has_broker: bool) -> Settings {
             has_broker,
             claim_grace: SignedDuration::from_hours(1),
             operation_deadline: SignedDuration::from_hours(1),
-            resync: (milliseconds(200), milliseconds(200)),
+            // A look without an occasion would make the traffic depend on the speed of the machine.
+            resync: (SignedDuration::from_hours(1), SignedDuration::from_hours(1)),
             poll: milliseconds(50),
-            retry: (milliseconds(10), milliseconds(20)),
+            retry: (milliseconds(200), milliseconds(1000)),
             // Long enough that what has failed is told as failed, and not too long to wait for.
             slow_probe: milliseconds(2000),
         },

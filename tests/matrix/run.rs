@@ -23,10 +23,8 @@ use std::sync::Arc;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The most passes of one phase.
 const MOST_PASSES: usize = 40;
-/// Passes of a new process after the last phase that must not write.
+/// Passes after the last phase, each of a new process, that must not write.
 const SILENT_PASSES: usize = 3;
-/// How long they are waited for: what is gone, or what nobody is asked about, takes none.
-const REST: Duration = Duration::from_secs(1);
 /// A pass that has to rest is tried again after this time.
 const NAP: Duration = Duration::from_millis(40);
 
@@ -79,6 +77,8 @@ struct Player<'a> {
     replayed: usize,
     broken: Option<u64>,
     is_disturbed: bool,
+    /// Whether something may have changed since the resources were last read.
+    is_stale: bool,
 }
 
 /// Plays a story.
@@ -106,6 +106,7 @@ pub(crate) async fn play(stage: &Stage, story: &Story, disturbance: Option<&Dist
         replayed: 0,
         broken: None,
         is_disturbed: disturbance.is_some(),
+        is_stale: true,
     };
     player.seed().await;
     let mut failure = player.act().await.err();
@@ -185,6 +186,7 @@ impl Player<'_> {
             }
         }
         self.door.tell(deed.to_string());
+        self.is_stale = true;
     }
 
     async fn merge(&self, role: &str, patch: Value) {
@@ -197,14 +199,13 @@ impl Player<'_> {
     async fn converge(&mut self, phase: &Phase) -> Result<(), String> {
         let (started, passes) = (Instant::now(), self.passes);
         loop {
-            for role in self.story.names() {
-                self.turn(&self.cast.name(role)).await;
-            }
-            if self.holds(phase.until).await {
+            self.round().await;
+            if self.is_stale && self.holds(phase.until).await {
                 let is_late = self.held_until == Some(Fault::Late);
-                if !(is_late && self.door.release().await) {
+                if !(is_late && self.door.release().await && !self.holds(phase.until).await) {
                     return Ok(());
                 }
+                self.is_stale = true;
             }
             if started.elapsed() > PATIENCE || self.passes - passes > MOST_PASSES {
                 return Err(format!(
@@ -214,6 +215,39 @@ impl Player<'_> {
                     started.elapsed().as_secs(),
                     json!(self.alive)
                 ));
+            }
+        }
+    }
+
+    /// A pass over every resource, where it is due.
+    async fn round(&mut self) {
+        let before = self.door.count();
+        if self.is_stale {
+            for role in self.story.names() {
+                self.watch(&self.cast.name(role)).await;
+            }
+        }
+        let alive: Vec<String> = self.alive.keys().cloned().collect();
+        for name in &alive {
+            self.turn(name).await;
+        }
+        let is_quiet = self.door.count() == before;
+        self.is_stale = !is_quiet || alive.is_empty();
+        if is_quiet {
+            tokio::time::sleep(NAP).await;
+        }
+    }
+
+    /// The watch delivers a resource as it is.
+    async fn watch(&mut self, name: &str) {
+        match self.read(name).await {
+            Some(object) => {
+                self.alive.insert(name.to_owned(), object);
+            }
+            None => {
+                if let (Some(gone), Some(process)) = (self.alive.remove(name), &mut self.process) {
+                    process.forget(&gone);
+                }
             }
         }
     }
@@ -238,16 +272,9 @@ impl Player<'_> {
         Some(object)
     }
 
-    /// The watch delivers a resource as it is, and the operator makes a pass over it.
+    /// The operator makes a pass over a resource.
     async fn turn(&mut self, name: &str) {
-        let Some(object) = self.read(name).await else {
-            if let (Some(gone), Some(process)) = (self.alive.remove(name), &mut self.process) {
-                process.forget(&gone);
-            }
-            tokio::time::sleep(NAP).await;
-            return;
-        };
-        self.alive.insert(name.to_owned(), object.clone());
+        let Some(object) = self.alive.get(name).cloned() else { return };
         if let Some((_, fault)) = self.disturbed_pass.take_if(|(number, _)| *number == self.passes + 1) {
             self.replay(name, object["metadata"]["resourceVersion"].as_str().unwrap_or_default(), fault).await;
         }
@@ -271,6 +298,11 @@ impl Player<'_> {
                 self.pass(name, &old, &format!("pass over old version {version}")).await;
                 self.replayed += 1;
             }
+        }
+        // A watch that tells old news again also tells the end of them.
+        let last = self.door.versions(name).pop().filter(|_| !self.alive.contains_key(name));
+        if let (Some(gone), Some(process)) = (last, &mut self.process) {
+            process.forget(&gone);
         }
     }
 
@@ -307,29 +339,27 @@ impl Player<'_> {
                 }
                 if self.door.count() == before {
                     self.door.end_pass();
-                    tokio::time::sleep(NAP).await;
                 }
                 self.door.count() > before
             }
         }
     }
 
-    /// A new process finds nothing to write, at its first pass and at the next ones. Where something went wrong, one pass
-    /// may still write down what could not be read before.
+    /// New processes find nothing to write. Where something went wrong, the first may still write down what could not be
+    /// read before.
     async fn stay_silent(&mut self) -> Result<(), String> {
-        self.process = None;
-        let (mut wanted, mut spared) = (self.passes + SILENT_PASSES, self.is_disturbed);
-        let started = Instant::now();
-        while self.passes < wanted && started.elapsed() < REST {
+        let (mut silent, mut spared) = (0, self.is_disturbed);
+        while silent < SILENT_PASSES {
+            self.process = None;
+            self.is_stale = true;
             let before = self.door.happenings().len();
-            for role in self.story.names() {
-                self.turn(&self.cast.name(role)).await;
-            }
+            self.round().await;
+            silent += 1;
             match self.written_since(before) {
                 Some(effect) if !std::mem::take(&mut spared) => {
                     return Err(format!("a pass after the end still sends: {effect}"));
                 }
-                Some(_) => wanted = self.passes + SILENT_PASSES,
+                Some(_) => silent = 0,
                 None => {}
             }
         }

@@ -311,7 +311,7 @@ fn through_microsoft() -> Vec<Story> {
     let fed = vec![phase([Deed::Create(NAME, signing_in(&cloud_apps("Linked")))], ready("Enabled"))];
     let asked = vec![
         phase([Deed::Create(NAME, signing_in(&json!({})))], Until::Ready(NAME, "False", "ActionRequired")),
-        phase([Deed::TurnOn], ready("Enabled")),
+        phase([Deed::TurnOn, Deed::RequestReconcile(NAME, "done")], ready("Enabled")),
     ];
     let off = visible(&json!({"reporting": ["Endpoint", "CloudApps", "Office365"]}));
     vec![
