@@ -197,10 +197,10 @@ impl Player<'_> {
 
     /// Passes over every resource in turn until the phase has ended as it should.
     async fn converge(&mut self, phase: &Phase) -> Result<(), String> {
-        let (started, passes) = (Instant::now(), self.passes);
+        let (started, passes, mut is_first) = (Instant::now(), self.passes, true);
         loop {
             self.round().await;
-            if self.is_stale && self.holds(phase.until).await {
+            if (std::mem::take(&mut is_first) || self.is_stale) && self.holds(phase.until).await {
                 let is_late = self.held_until == Some(Fault::Late);
                 if !(is_late && self.door.release().await && !self.holds(phase.until).await) {
                     return Ok(());
@@ -209,11 +209,11 @@ impl Player<'_> {
             }
             if started.elapsed() > PATIENCE || self.passes - passes > MOST_PASSES {
                 return Err(format!(
-                    "{:?} was not reached in {} passes and {} s: {:#}",
+                    "{:?} was not reached in {} passes and {} s; Ready is {:?}",
                     phase.until,
                     self.passes - passes,
                     started.elapsed().as_secs(),
-                    json!(self.alive)
+                    self.alive.values().map(|object| ready(object)).collect::<Vec<_>>()
                 ));
             }
         }
