@@ -11,6 +11,7 @@ use futures::StreamExt as _;
 use crate::door::Aim;
 use crate::fault::{Fault, OF_EFFECTS, OF_EVENTS, OF_PASSES, OF_READS};
 use crate::judges;
+use crate::outside::World;
 use crate::run::{Disturbance, Played, play};
 use crate::stage::Stage;
 use crate::story::{self, Story};
@@ -47,6 +48,7 @@ impl Choice {
 /// One story as it goes when nothing goes wrong.
 pub(crate) struct Row {
     story: Arc<Story>,
+    world: Arc<World>,
     calm: Arc<Played>,
 }
 
@@ -91,8 +93,9 @@ impl Matrix {
         let rows = futures::stream::iter(stories).map(|story| {
             let stage = Arc::clone(stage);
             tokio::spawn(async move {
-                let calm = Arc::new(play(&stage, &story, None).await);
-                Row { story, calm }
+                let world = Arc::new(stage.world(story.name).await);
+                let calm = Arc::new(play((&stage, &world), &story, None).await);
+                Row { story, world, calm }
             })
         });
         let rows = rows.buffered(AT_ONCE).map(|row| row.expect("a run does not panic")).collect().await;
@@ -112,9 +115,10 @@ impl Matrix {
             }
         }
         let runs = futures::stream::iter(cells).map(|cell| {
-            let (stage, story) = (Arc::clone(stage), Arc::clone(&self.rows[cell.row].story));
+            let row = &self.rows[cell.row];
+            let (stage, world, story) = (Arc::clone(stage), Arc::clone(&row.world), Arc::clone(&row.story));
             tokio::spawn(async move {
-                let played = play(&stage, &story, Some(&cell.disturbance)).await;
+                let played = play((&stage, &world), &story, Some(&cell.disturbance)).await;
                 (cell, played)
             })
         });

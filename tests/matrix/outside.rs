@@ -32,7 +32,7 @@ const USER: &str = "operator";
 const PASSWORD: &str = "secret";
 const TIME_OUT: Duration = Duration::from_secs(30);
 
-/// The simulated world, shared by all runs: each has tenants of its own.
+/// The simulated world, shared by the runs of a story: each has a tenant of its own.
 pub(crate) struct World {
     pub(crate) simulator: Simulator,
     url: String,

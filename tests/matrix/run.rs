@@ -10,7 +10,7 @@ use crate::cast::Cast;
 use crate::cluster;
 use crate::door::{Aim, Door, Happening};
 use crate::fault::Fault;
-use crate::outside::Front;
+use crate::outside::{Front, World};
 use crate::process::{Process, settings};
 use crate::stage::Stage;
 use crate::story::{Deed, Phase, Story, Until};
@@ -63,6 +63,7 @@ pub(crate) struct Played {
 
 struct Player<'a> {
     stage: &'a Stage,
+    world: &'a World,
     story: &'a Story,
     cast: Cast,
     door: Arc<Door>,
@@ -82,7 +83,7 @@ struct Player<'a> {
 }
 
 /// Plays a story.
-pub(crate) async fn play(stage: &Stage, story: &Story, disturbance: Option<&Disturbance>) -> Played {
+pub(crate) async fn play((stage, world): (&Stage, &World), story: &Story, disturbance: Option<&Disturbance>) -> Played {
     let started = Instant::now();
     let (aim, disturbed_pass) = match disturbance {
         Some(Disturbance::Effect(aim)) => (Some(aim.clone()), None),
@@ -93,9 +94,10 @@ pub(crate) async fn play(stage: &Stage, story: &Story, disturbance: Option<&Dist
     let door = Door::new(stage.resources(), aim);
     let mut player = Player {
         stage,
+        world,
         story,
         cast: Cast::new(&stage.namespace),
-        front: Front::open(&door, &stage.world),
+        front: Front::open(&door, world),
         door,
         process: None,
         alive: BTreeMap::new(),
@@ -119,7 +121,7 @@ pub(crate) async fn play(stage: &Stage, story: &Story, disturbance: Option<&Dist
 
 impl Player<'_> {
     async fn seed(&self) {
-        let simulator = &self.stage.world.simulator;
+        let simulator = &self.world.simulator;
         let tenant = self.cast.fill(&self.story.tenant);
         simulator.seed(&self.cast.tenant, tenant).await.expect("a tenant");
         simulator.settings(Some(&self.cast.tenant), self.story.broker.clone()).await.expect("settings");
@@ -148,7 +150,7 @@ impl Player<'_> {
     }
 
     async fn perform(&mut self, deed: &Deed) {
-        let (resources, simulator, cast) = (self.stage.resources(), &self.stage.world.simulator, &self.cast);
+        let (resources, simulator, cast) = (self.stage.resources(), &self.world.simulator, &self.cast);
         match deed {
             Deed::Create(name, spec) => {
                 let resource = json!({
@@ -377,7 +379,7 @@ impl Player<'_> {
     }
 
     async fn end(mut self, failure: Option<String>, (told, passes): (usize, usize), started: Instant) -> Played {
-        let simulator = &self.stage.world.simulator;
+        let simulator = &self.world.simulator;
         let journal = simulator.journal(Some(&self.cast.tenant)).await.expect("a journal");
         let arrived = simulator.requests(Some(&self.cast.tenant), 0).await.expect("a request log").len();
         let mut statuses = BTreeMap::new();

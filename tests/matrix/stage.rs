@@ -1,5 +1,6 @@
-//! What all runs share: the API server with one namespace and the operator's account, and the simulated world.
+//! What all runs share: the API server with one namespace and the operator's account.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -20,7 +21,7 @@ pub(crate) struct Stage {
     /// The operator's, with the permissions that are shipped.
     pub(crate) operator: Client,
     pub(crate) namespace: String,
-    pub(crate) world: World,
+    directory: PathBuf,
 }
 
 impl Stage {
@@ -38,8 +39,14 @@ impl Stage {
         let operator = plane.client_for(&access).await.expect("a client");
         let directory = plane.directory().join(&namespace);
         std::fs::create_dir(&directory).expect("a directory of its own");
-        let world = World::start(&directory).await;
-        Self { admin, operator, namespace, world }
+        Self { admin, operator, namespace, directory }
+    }
+
+    /// A simulated world for the runs of one story: what it remembers of each run must not slow down all others.
+    pub(crate) async fn world(&self, story: &str) -> World {
+        let directory = self.directory.join(story);
+        std::fs::create_dir(&directory).expect("a directory of its own");
+        World::start(&directory).await
     }
 
     /// How many requests about our resources and events the operator made, by the API server's own record. One more
