@@ -215,7 +215,7 @@ impl Player<'_> {
                     phase.until,
                     self.passes - passes,
                     started.elapsed().as_secs(),
-                    self.alive.values().map(|object| ready(object)).collect::<Vec<_>>()
+                    self.alive.values().map(ready).collect::<Vec<_>>()
                 ));
             }
         }
