@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
+use threat_protection_operator::controller::now;
 
 use crate::cast::Cast;
 use crate::cluster;
@@ -153,6 +154,12 @@ impl Player<'_> {
         let (resources, simulator, cast) = (self.stage.resources(), &self.world.simulator, &self.cast);
         match deed {
             Deed::Create(name, spec) => {
+                // Which of two resources is the older is told by whole seconds.
+                let made =
+                    |object: &Value| object["metadata"]["creationTimestamp"].as_str().unwrap_or_default().to_owned();
+                while self.alive.values().any(|object| made(object) >= now().to_string()) {
+                    tokio::time::sleep(NAP).await;
+                }
                 let resource = json!({
                     "apiVersion": "threatprotection.dev/v1alpha1", "kind": "ThreatProtectionTenant",
                     "metadata": {"name": cast.name(name)}, "spec": cast.fill(spec),
