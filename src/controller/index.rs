@@ -39,6 +39,11 @@ struct Entry {
 }
 
 impl Index {
+    /// Takes a resource as it now is.
+    pub fn insert(&self, object: &Object) {
+        self.deliver(object);
+    }
+
     /// Takes a resource as it now is, and gives its name as others have it.
     pub(super) fn deliver(&self, object: &Object) -> Arc<Key> {
         let (key, entry) = (Key::of(&object.metadata), Entry::new(object));
@@ -62,7 +67,7 @@ impl Index {
     }
 
     /// A resource is gone. Returns its name as others have it.
-    pub(super) fn remove(&self, object: &Object) -> Option<Arc<Key>> {
+    pub fn remove(&self, object: &Object) -> Option<Arc<Key>> {
         self.lock().remove(&Key::of(&object.metadata))
     }
 

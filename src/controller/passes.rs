@@ -90,14 +90,22 @@ where
         let next = ended.unwrap_or_else(|error| {
             log(&key, &error);
             let uid = self.operator.resources.version(&key).map_or_else(Box::default, |(uid, _)| uid);
-            retry(&self.operator.recall, &uid, &error, fastrand::f64())
+            self.operator.retry(&uid, &error)
         });
         let now = Instant::now();
         self.operator.agenda.done(&key, due(next, now), now);
     }
 }
 
-/// When to try again after a pass that could not be finished.
+impl<R> Operator<R> {
+    /// When to look again at the resource with this uid after a pass that could not be finished; it is remembered that it
+    /// was not.
+    #[must_use]
+    pub fn retry(&self, uid: &str, error: &ReconcileError) -> Next {
+        retry(&self.recall, uid, error, fastrand::f64())
+    }
+}
+
 fn retry(recall: &Recall, uid: &str, error: &ReconcileError, jitter: f64) -> Next {
     match error {
         ReconcileError::Gone => {

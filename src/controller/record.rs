@@ -97,11 +97,13 @@ impl Record {
         self.write(status).await
     }
 
-    /// Reads the resource again, past every cache: goes on only if it still declares what this pass was planned from.
+    /// Reads the resource again, past every cache: goes on only if it still declares what this pass was planned from, and
+    /// still says what was written down about it.
     pub(super) async fn confirm(&self) -> Result<(), ReconcileError> {
         let current = self.read().await?;
         let is_unchanged = current.metadata.generation.unwrap_or_default() == self.generation
-            && current.finalizers() == self.finalizers.as_slice();
+            && current.finalizers() == self.finalizers.as_slice()
+            && self.is_status_of(&current)?;
         if is_unchanged { Ok(()) } else { Err(ReconcileError::Changed) }
     }
 
@@ -158,13 +160,17 @@ impl Record {
 
     async fn catch_up(&mut self) -> Result<(), ReconcileError> {
         let current = self.read().await?;
-        let status = stored::status(&current);
-        if serde_json::to_value(status)? != self.status {
+        if !self.is_status_of(&current)? {
             return Err(ReconcileError::Changed);
         }
         self.is_behind = true;
         self.keep(&current);
         Ok(())
+    }
+
+    /// Whether nobody has written the status since.
+    fn is_status_of(&self, current: &Object) -> Result<bool, serde_json::Error> {
+        Ok(serde_json::to_value(stored::status(current))? == self.status)
     }
 
     async fn read(&self) -> Result<Object, ReconcileError> {

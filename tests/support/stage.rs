@@ -375,7 +375,7 @@ fn brief(resource: &Value) -> String {
     )
 }
 
-async fn apply_definition(client: &Client) {
+pub(crate) async fn apply_definition(client: &Client) {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     let definition = custom_resource_definition();
     definitions
