@@ -29,6 +29,7 @@ mod neighbours;
 mod permissions;
 mod policies;
 mod release;
+mod replicas;
 mod scale;
 mod sign_in;
 mod verdicts;

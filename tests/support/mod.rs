@@ -12,5 +12,6 @@ pub(crate) mod fleet;
 pub(crate) mod kstatus;
 pub(crate) mod microsoft;
 pub(crate) mod proxy;
+pub(crate) mod replica;
 pub(crate) mod simulator;
 pub(crate) mod stage;

@@ -225,7 +225,11 @@ impl Stage {
         let name = format!("{}-{}.kubeconfig", self.namespace, uuid::Uuid::new_v4().simple());
         let kubeconfig = self.plane.write_kubeconfig(&name, &access).expect("a kubeconfig");
         let file = self.directory.join("operator.yaml");
-        std::fs::write(&file, configuration.render()).expect("a configuration file");
+        let text = configuration.render();
+        // Another replica may be about to read it.
+        if std::fs::read_to_string(&file).ok().as_deref() != Some(&text) {
+            std::fs::write(&file, text).expect("a configuration file");
+        }
         let mut command = Command::new(PROGRAM);
         command.args(["run", "--log-format", "json", "--config"]).arg(&file);
         if configuration.microsoft.is_some() && configuration.allow_simulator {
