@@ -149,8 +149,12 @@ static PLACES: Semaphore = Semaphore::const_new(8);
 impl Stage {
     /// Opens a stage in a new namespace whose name begins with `name`.
     pub(crate) async fn open(name: &str) -> Self {
+        Self::open_on(shared(), name).await
+    }
+
+    /// The same on another control plane.
+    pub(crate) async fn open_on(plane: &'static ControlPlane, name: &str) -> Self {
         let admission = PLACES.acquire().await.expect("the semaphore is never closed");
-        let plane = shared();
         let client = plane.client().await.expect("a client");
         apply_definition(&client).await;
         let suffix = uuid::Uuid::new_v4().simple().to_string();
