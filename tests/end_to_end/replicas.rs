@@ -3,101 +3,32 @@
 //!
 //! Judged from the simulator's journal and request log, from the Lease, and from how the processes end.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use kube::api::ListParams;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::TENANT;
 use crate::judges::{held, seed, slow_broker, until};
 use crate::support::control_plane::process::Signal;
-use crate::support::kstatus::{KStatus, kstatus};
+use crate::support::declared::{
+    LINKED, apply_all, assert_as_declared, change, effects, id, name, seed_all, until_all_current,
+};
 use crate::support::proxy::Proxy;
-use crate::support::replica::{Replica, lease, transitions};
+use crate::support::replica::{Replica, brisk, leading, lease, transitions};
 use crate::support::stage::{Configuration, Stage};
-use crate::{OTHER, TENANT};
 
-/// The shortest that an administrator may choose.
-const BRISK: &str = "{ leaseDurationSeconds: 3, renewDeadlineSeconds: 2, retryPeriodSeconds: 1 }";
 /// How long others wait for a silent leader then.
 const LEASE: Duration = Duration::from_secs(3);
 /// What a busy machine may add, besides the look of a standby.
 const SLACK: Duration = Duration::from_secs(3);
-/// Requests that are under way at once while the scene is set.
-pub(crate) const AT_ONCE: usize = 16;
-
 pub(crate) const ENABLED: &[&str] = &["seeded", "instanceCreated", "turnedOn"];
-pub(crate) const LINKED: &[&str] = &["seeded", "instanceCreated", "turnedOn", "linked"];
 const DISABLED: &[&str] = &["seeded", "instanceCreated", "turnedOn", "linked", "turnedOff"];
 const DEPROVISIONED: &[&str] = &["seeded", "instanceCreated", "turnedOn", "linked", "deprovisioned", "instanceDeleted"];
 
 /// The configuration of the stage, with an election as it is shipped.
 fn elected(stage: &Stage) -> Configuration {
     Configuration { election: None, ..stage.configuration() }
-}
-
-fn brisk(stage: &Stage) -> Configuration {
-    Configuration { election: Some(BRISK), ..stage.configuration() }
-}
-
-pub(crate) fn id(number: usize) -> String {
-    format!("8d3f2f3e-5a53-4c8e-9c3e-{number:012x}")
-}
-
-pub(crate) fn name(number: usize) -> String {
-    format!("tenant-{number:03}")
-}
-
-pub(crate) fn spec(number: usize) -> Value {
-    json!({
-        "tenantId": id(number),
-        "dataLocation": {"region": "US"},
-        "integrations": [{"name": "identity-data", "type": "IdentityCloudApps"}],
-    })
-}
-
-/// Puts so many tenants into the world, all of them off.
-pub(crate) async fn seed_all(stage: &Stage, count: usize) {
-    stream::iter(0..count).for_each_concurrent(AT_ONCE, |number| async move { seed(stage, &id(number)).await }).await;
-}
-
-/// Declares all of them to be on, with one link.
-pub(crate) async fn apply_all(stage: &Stage, count: usize) {
-    let applied = (0..count).map(|number| async move { stage.apply(&name(number), spec(number)).await.map(drop) });
-    let applied: Result<(), _> = stream::iter(applied).buffer_unordered(AT_ONCE).try_collect().await;
-    applied.unwrap();
-}
-
-/// Waits until every resource is as declared.
-#[track_caller]
-pub(crate) fn until_all_current(stage: &Stage, longest: Duration) -> impl Future<Output = ()> + '_ {
-    let caller = std::panic::Location::caller();
-    async move {
-        let start = Instant::now();
-        loop {
-            let listed = stage.resources().list(&ListParams::default()).await.unwrap();
-            let resources = listed.items.iter().map(|item| serde_json::to_value(item).unwrap());
-            let waiting: Vec<Value> = resources.filter(|resource| kstatus(resource) != KStatus::Current).collect();
-            let Some(one) = waiting.first() else { return };
-            assert!(start.elapsed() < longest, "{caller}: {} are not as declared, one is\n{one:#}", waiting.len());
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-    }
-}
-
-/// The effects on every tenant, in order, read at once.
-pub(crate) async fn effects(stage: &Stage) -> BTreeMap<String, Vec<String>> {
-    let mut effects: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for entry in stage.simulator.journal(None).await.unwrap() {
-        let text = |field: &str| entry[field].as_str().unwrap_or_default().to_owned();
-        if text("effect") == "turnedOn" && text("tenantId") != OTHER {
-            assert_eq!(entry["detail"]["region"], "US", "as declared: {entry}");
-        }
-        effects.entry(text("tenantId")).or_default().push(text("effect"));
-    }
-    effects
 }
 
 /// How many tenants are on by now.
@@ -280,64 +211,6 @@ async fn two_that_act_at_once_do_nothing_twice(#[case] broker: Value) {
     }
 }
 
-/// What was declared about a tenant, one after the other.
-type Declared = Vec<&'static str>;
-
-/// Declares something else about five tenants. A fifth of all goes on and off, a fifth is deprovisioned some day, of the
-/// others nothing is changed that concerns the tenant.
-async fn change_some(stage: &Stage, declared: &mut [Declared], round: usize) {
-    let count = declared.len();
-    for number in (0..5).map(|step| (round * 7 + step) % count) {
-        let own = &mut declared[number];
-        let last = own.last().copied().unwrap_or_default();
-        let (state, fields) = match (number % 5, last) {
-            (0, "Enabled") => ("Disabled", json!({"desiredState": "Disabled"})),
-            (0, _) => ("Enabled", json!({"desiredState": "Enabled"})),
-            (1, "Enabled") if round > 8 => {
-                ("Deprovisioned", json!({"desiredState": "Deprovisioned", "deprovisionConfirmation": id(number)}))
-            }
-            _ => (last, json!({"resyncSeconds": 600 + round})),
-        };
-        stage.edit(&name(number), fields).await.unwrap();
-        if state != last {
-            own.push(state);
-        }
-    }
-}
-
-/// Nothing happened to the tenant that was not declared, and nothing twice.
-fn assert_as_declared(declared: &Declared, effects: &[String]) {
-    let times = |effect: &str| effects.iter().filter(|known| *known == effect).count();
-    let wishes = |state: &str| declared.iter().filter(|known| **known == state).count();
-    let told = format!("{declared:?}: {effects:?}");
-    assert!(times("turnedOn") <= wishes("Enabled") && times("turnedOff") <= wishes("Disabled"), "{told}");
-    assert!(times("deprovisioned") <= wishes("Deprovisioned"), "{told}");
-    assert!(times("instanceCreated") <= 1 && times("instanceDeleted") <= wishes("Deprovisioned"), "{told}");
-    assert!(times("linked") <= 1 && times("unlinked") == 0, "{told}");
-    let is_switch = |effect: &&String| ["turnedOn", "turnedOff", "deprovisioned"].contains(&effect.as_str());
-    let switches: Vec<&String> = effects.iter().filter(is_switch).collect();
-    assert!(switches.windows(2).all(|two| two[0] != two[1]), "{told}");
-    let is_on = switches.last().is_some_and(|last| *last == "turnedOn");
-    assert_eq!(is_on, declared.last() == Some(&"Enabled"), "{told}");
-    if declared.len() == 1 {
-        assert_eq!(effects, LINKED);
-    }
-}
-
-/// The one of them that leads, once one does.
-async fn leading(replicas: &[Replica]) -> usize {
-    let start = Instant::now();
-    loop {
-        for (number, replica) in replicas.iter().enumerate() {
-            if replica.leads().await {
-                return number;
-            }
-        }
-        assert!(start.elapsed() < Duration::from_secs(30), "nobody leads");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
 /// Each leads for a second or two, and a broker takes that long for one step.
 #[tokio::test]
 async fn leaders_that_die_one_after_the_other_do_nothing_twice() {
@@ -355,7 +228,10 @@ async fn leaders_that_die_one_after_the_other_do_nothing_twice() {
 
     let (start, mut deaths, mut declared) = (Instant::now(), 0, vec![vec!["Enabled"]; COUNT]);
     while start.elapsed() < LONG {
-        change_some(&stage, &mut declared, deaths).await;
+        for number in (0..5).map(|step| (deaths * 7 + step) % COUNT) {
+            let own = (number, &mut declared[number]);
+            change(&stage, own, (deaths, deaths > 8)).await.unwrap();
+        }
         tokio::time::sleep(LIFE).await;
         drop(replicas.remove(leading(&replicas).await));
         deaths += 1;

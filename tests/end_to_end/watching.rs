@@ -13,11 +13,10 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::TENANT;
 use crate::judges::{assert_not_asked, clock, seed, slow_broker, until};
-use crate::replicas::{
-    AT_ONCE, ENABLED, LINKED, apply_all, effects, id, name, seed_all, spec, turned_on, until_all_current,
-};
+use crate::replicas::{ENABLED, turned_on};
 use crate::support::control_plane::process::{Signal, signal};
 use crate::support::control_plane::{ControlPlane, Options};
+use crate::support::declared::{AT_ONCE, LINKED, apply_all, effects, id, name, seed_all, spec, until_all_current};
 use crate::support::proxy::Proxy;
 use crate::support::stage::{ACCOUNT, Configuration, Operator, Stage};
 
@@ -165,7 +164,6 @@ async fn requests_that_time_out_are_told_of_and_nothing_is_lost() {
     assert_done_once(&stage, &mut operator, COUNT).await;
     let warnings = warnings(&operator);
     assert!(warnings.values().all(|times| *times <= 2 * COUNT), "{warnings:#?}");
-    println!("{warnings:#?}");
 }
 
 /// Somebody labels the resource all the time: each of our writes may meet a version that it does not know.
@@ -203,14 +201,14 @@ async fn a_resource_that_somebody_writes_to_all_the_time_converges_with_few_writ
     let entries = stage.plane.audit().unwrap().into_iter().filter(|entry| entry.user == user && entry.verb == "patch");
     let codes: Vec<_> = entries.filter(|entry| entry.name == "contoso").map(|entry| entry.response_code).collect();
     let accepted = codes.iter().filter(|code| **code == Some(200)).count();
-    println!("{labels} labels, {accepted} of {} writes accepted", codes.len());
     assert!(accepted <= 7, "as many as without a storm: {codes:?}");
+    assert!(codes.len() <= labels + accepted, "no more attempts than others have written");
 }
 
 /// A broker that takes its time, and few passes at once: what is there waits for many seconds, and a change does not.
 #[tokio::test]
 async fn a_change_during_a_start_does_not_wait_behind_the_backlog() {
-    const COUNT: usize = 300;
+    const COUNT: usize = 150;
     let stage = Stage::open("backlog").await;
     seed_all(&stage, COUNT + 1).await;
     apply_all(&stage, COUNT).await;
@@ -233,7 +231,6 @@ async fn a_change_during_a_start_does_not_wait_behind_the_backlog() {
     let order: Vec<&str> = turned_on.filter_map(|entry| entry["tenantId"].as_str()).collect();
     for (number, what) in [(waiting, "changed"), (COUNT, "created")] {
         let place = order.iter().position(|tenant| *tenant == id(number)).unwrap();
-        println!("{what}: {place} of {COUNT}, was {changed_at} when it was changed");
         assert!(place < changed_at + AT_ONCE, "{what} during the start, and turned on as number {place} of {COUNT}");
     }
 }

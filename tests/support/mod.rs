@@ -8,6 +8,7 @@
 )]
 
 pub(crate) mod control_plane;
+pub(crate) mod declared;
 pub(crate) mod fleet;
 pub(crate) mod kstatus;
 pub(crate) mod microsoft;

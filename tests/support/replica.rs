@@ -9,6 +9,8 @@ use kube::Api;
 use super::control_plane::process::{Signal, signal};
 use super::stage::{Configuration, Operator, PATIENCE, Stage};
 
+/// The shortest that an administrator may choose.
+const BRISK: &str = "{ leaseDurationSeconds: 3, renewDeadlineSeconds: 2, retryPeriodSeconds: 1 }";
 /// Name of the Lease, as shipped.
 const LEASE: &str = "threat-protection-operator";
 /// A probe answers within this time, or not at all.
@@ -19,8 +21,27 @@ const LOOK: Duration = Duration::from_millis(20);
 /// An operator whose probes are known.
 pub(crate) struct Replica {
     pub(crate) operator: Operator,
-    probes: String,
+    pub(crate) probes: Probes,
+}
+
+/// Where to ask a replica, also for those who do not own it.
+#[derive(Clone)]
+pub(crate) struct Probes {
+    address: String,
     client: reqwest::Client,
+}
+
+impl Probes {
+    /// Status and body of a probe; `None` where nobody answers.
+    pub(crate) async fn ask(&self, path: &str) -> Option<(u16, String)> {
+        let answer = self.client.get(format!("http://{}{path}", self.address)).send().await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
+    }
+
+    /// Whether it says of itself that it leads.
+    pub(crate) async fn leads(&self) -> bool {
+        self.ask("/readyz").await.is_some_and(|(_, body)| body.lines().any(|line| line == "leader: this replica"))
+    }
 }
 
 impl Replica {
@@ -33,26 +54,25 @@ impl Replica {
     pub(crate) async fn start_behind(stage: &Stage, configuration: &Configuration, server: Option<SocketAddr>) -> Self {
         let operator = stage.operator_behind(configuration, server).await;
         let start = Instant::now();
-        let probes = loop {
-            if let Some(probes) = announced(&operator) {
-                break probes;
+        let address = loop {
+            if let Some(address) = announced(&operator) {
+                break address;
             }
             assert!(start.elapsed() < PATIENCE, "it does not start:\n{}", operator.log());
             tokio::time::sleep(LOOK).await;
         };
         let client = reqwest::Client::builder().no_proxy().timeout(PROBE).build().expect("a client");
-        Self { operator, probes, client }
+        Self { operator, probes: Probes { address, client } }
     }
 
     /// Status and body of a probe; `None` where nobody answers.
     pub(crate) async fn probe(&self, path: &str) -> Option<(u16, String)> {
-        let answer = self.client.get(format!("http://{}{path}", self.probes)).send().await.ok()?;
-        Some((answer.status().as_u16(), answer.text().await.ok()?))
+        self.probes.ask(path).await
     }
 
     /// Whether it says of itself that it leads.
     pub(crate) async fn leads(&self) -> bool {
-        self.probe("/readyz").await.is_some_and(|(_, body)| body.lines().any(|line| line == "leader: this replica"))
+        self.probes.leads().await
     }
 
     /// Whether it knows every resource and waits for its turn.
@@ -104,6 +124,28 @@ impl Replica {
             assert!(start.elapsed() < PATIENCE, "nobody {what}:\n{}", self.operator.log());
             tokio::time::sleep(LOOK).await;
         }
+    }
+}
+
+/// The configuration of the stage, with an election and the shortest times.
+pub(crate) fn brisk(stage: &Stage) -> Configuration {
+    Configuration { election: Some(BRISK), ..stage.configuration() }
+}
+
+/// The one of them that leads, once one does.
+///
+/// # Panics
+/// After half a minute.
+pub(crate) async fn leading(replicas: &[Replica]) -> usize {
+    let start = Instant::now();
+    loop {
+        for (number, replica) in replicas.iter().enumerate() {
+            if replica.leads().await {
+                return number;
+            }
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "nobody leads");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
