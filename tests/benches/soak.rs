@@ -24,10 +24,9 @@ use serde_json::{Value, json};
 
 use self::support::control_plane::process::Signal;
 use self::support::declared::{
-    Declared, apply_all, assert_as_declared, change, effects, id, name, seed_all, until_all_current,
+    Declared, assert_as_declared, change, effects, id, name, seed_all, spec, until_all_current,
 };
-use self::support::fleet::Usage;
-use self::support::kstatus::{KStatus, kstatus};
+use self::support::fleet::{Usage, share};
 use self::support::proxy::Proxy;
 use self::support::replica::{Probes, Replica, brisk, transitions};
 use self::support::stage::{Configuration, Stage};
@@ -79,7 +78,6 @@ async fn soak(arguments: &Arguments) -> bool {
     for slot in &seats {
         replicas.push(Seat::take(&stage, &configuration, slot, &tally).await);
     }
-    apply_all(&stage, tenants).await;
 
     let until = Instant::now() + Duration::from_secs_f64(minutes * 60.0);
     let (second, first) = (replicas.pop().expect("two"), replicas.pop().expect("two"));
@@ -142,7 +140,7 @@ impl Tally {
 
     fn print(&self) {
         for (what, figure) in &*self.0.lock().expect("nobody panicked") {
-            let digits = if figure.fract() == 0.0 { 0 } else { 1 };
+            let digits = usize::from(figure.fract() != 0.0);
             println!("  {what:<60} {figure:>12.digits$}");
         }
     }
@@ -266,26 +264,32 @@ impl<'a> Seat<'a> {
     }
 }
 
-/// Changes the spec of one tenant after the other; gives what was declared about each.
+/// Declares one tenant after the other in the first third of the time, and changes the specs of those that are declared;
+/// gives what was declared about each.
 async fn change_specs(
     (stage, tenants): (&Stage, usize),
     mut random: Rng,
     until: Instant,
     tally: &Tally,
 ) -> Vec<Declared> {
-    let mut declared = vec![vec!["Enabled"]; tenants];
-    let halfway = Instant::now() + (until - Instant::now()) / 2;
-    let mut round = 0;
-    while Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(random.u64(50..1_000))).await;
-        let number = random.usize(0..tenants);
+    let (begin, mut declared, mut round) = (Instant::now(), Vec::<Declared>::new(), 0);
+    let time = until - begin;
+    while Instant::now() < until || declared.len() < tenants {
+        tokio::time::sleep(Duration::from_millis(random.u64(50..800))).await;
+        let passed = begin.elapsed().div_duration_f64(time);
+        while declared.len() < tenants && share(declared.len() as u64, tenants) <= passed * 3.0 {
+            let number = declared.len();
+            stage.apply(&name(number), spec(number)).await.expect("the API server takes a resource");
+            declared.push(vec!["Enabled"]);
+        }
+        let number = random.usize(0..declared.len());
         round += 1;
         // One in ten asks for a look instead.
         if random.u8(0..10) == 0 {
             stage.request_reconcile(&name(number), &round.to_string()).await;
             tally.one("specs: reconcile requested");
         } else {
-            let may_deprovision = Instant::now() > halfway;
+            let may_deprovision = passed > 0.5;
             let changed = change(stage, (number, &mut declared[number]), (round, may_deprovision)).await;
             changed.expect("the API server takes a change");
             tally.one("specs: changed");
@@ -313,11 +317,12 @@ async fn order_faults(stage: &Stage, mut random: Rng, until: Instant, tally: &Ta
 
 /// What is no verdict: an honest broker could recover from it.
 fn fault(random: &mut Rng) -> Value {
+    let status = [500, 502, 503, 504][random.usize(0..4)];
     let shapes = ["html", "empty", "cut", "wrongShape", "oversize"];
     match random.u8(0..8) {
         0 => json!({"kind": "tooManyRequests", "retryAfterSeconds": random.u8(1..4)}),
-        1 => json!({"kind": "failBeforeActing", "status": [500, 502, 503, 504][random.usize(0..4)]}),
-        2 => json!({"kind": "failAfterActing", "status": [500, 502, 503, 504][random.usize(0..4)]}),
+        1 => json!({"kind": "failBeforeActing", "status": status}),
+        2 => json!({"kind": "failAfterActing", "status": status}),
         3 | 4 => json!({"kind": "loseAnswer"}),
         5 => json!({"kind": "slow", "milliseconds": random.u32(200..7_000)}),
         6 => json!({"kind": "concurrency"}),
