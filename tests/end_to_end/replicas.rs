@@ -257,9 +257,13 @@ async fn a_standby_is_ready_and_says_who_leads() {
     let standby = Replica::start(&stage, &configuration).await;
     standby.until_standing_by().await;
     let holder = lease(&stage).await.unwrap().spec.unwrap().holder_identity.unwrap();
-    let (status, body) = standby.probe("/readyz").await.unwrap();
-    assert_eq!(status, 200);
-    assert!(body.lines().any(|line| line == format!("leader: {holder}; this replica stands by")), "{body}");
+    let line = format!("leader: {holder}; this replica stands by");
+    until("it has seen who leads", async || {
+        let (status, body) = standby.probe("/readyz").await.unwrap();
+        assert_eq!(status, 200, "{body}");
+        body.lines().any(|known| known == line)
+    })
+    .await;
     assert_eq!(standby.probe("/livez").await.unwrap().0, 200);
     for (replica, leads) in [(&leader, 1), (&standby, 0)] {
         let (status, body) = replica.probe("/metrics").await.unwrap();
