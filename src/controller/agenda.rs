@@ -21,18 +21,16 @@ pub struct Agenda {
 }
 
 impl Agenda {
-    /// Puts down every resource: what is as declared within a minute, by chance, and everything else now.
+    /// Puts down every resource: what is as declared within a minute, by chance, and everything else now. None of it goes
+    /// before what somebody changes meanwhile.
     ///
     /// `chance` gives numbers from 0 to 1.
     pub(super) fn open(&self, all: Vec<(Arc<Key>, bool)>, now: Instant, mut chance: impl FnMut() -> f64) {
         let spread = SHARE.saturating_mul(u32::try_from(all.len()).unwrap_or(u32::MAX)).min(SPREAD);
         let mut queue = Queue::default();
         for (key, is_settled) in all {
-            if is_settled {
-                queue.at(&key, now + spread.mul_f64(chance().clamp(0.0, 1.0)), now);
-            } else {
-                queue.changed(&key, now);
-            }
+            let delay = if is_settled { spread.mul_f64(chance().clamp(0.0, 1.0)) } else { Duration::ZERO };
+            queue.at(&key, now + delay, now);
         }
         *self.lock() = Some(queue);
         self.woken.notify_one();
@@ -105,6 +103,22 @@ mod tests {
         assert_eq!(agenda.take(start).as_ref(), keys.get(7_000));
         assert_eq!(agenda.depth(start + SPREAD / 2).ready, 5_000);
         assert_eq!(agenda.depth(start + SPREAD).ready, 9_999);
+    }
+
+    #[test]
+    fn what_somebody_changes_does_not_wait_behind_a_start() {
+        let (agenda, start, keys) = (Agenda::default(), Instant::now(), keys(1_000));
+        agenda.open(keys.iter().map(|key| (Arc::clone(key), false)).collect(), start, || 0.0);
+        let soon = start + Duration::from_secs(1);
+        assert_eq!(agenda.take(soon).as_ref(), keys.first());
+        let new = Arc::new(Key { namespace: "a".into(), name: "new".into() });
+        for changed in [keys.get(800), Some(&new), keys.get(900)].into_iter().flatten() {
+            agenda.changed(changed, soon);
+        }
+        assert_eq!(agenda.take(soon).as_ref(), keys.get(800));
+        assert_eq!(agenda.take(soon).as_ref(), keys.get(900));
+        assert_eq!(agenda.take(soon), Some(new));
+        assert_eq!(agenda.take(soon).as_ref(), keys.get(1));
     }
 
     #[test]

@@ -118,14 +118,18 @@ impl Queue {
 
     fn put(&mut self, key: Arc<Key>, due: Instant, cause: Cause, now: Instant) {
         let (mut due, mut cause) = (due, cause);
+        self.count += 1;
+        let mut number = self.count;
         if let Some(turn) = self.waiting.remove(&key) {
-            // Whichever of both comes first: a change never postpones what is due.
-            (due, cause) = (due.min(turn.due), cause.max(turn.cause));
+            // Whichever of both comes first: a change never postpones what is due, nor among what is due at the same time.
+            if turn.due <= due {
+                (due, number) = (turn.due, turn.number);
+            }
+            cause = cause.max(turn.cause);
             self.lift(&key, turn);
         }
-        self.count += 1;
         let place = if due <= now { Place::Ready(rank(due, cause)) } else { Place::Later };
-        let turn = Turn { due, cause, place, number: self.count };
+        let turn = Turn { due, cause, place, number };
         match place {
             Place::Later => self.later.insert((due, turn.number, Arc::clone(&key))),
             Place::Ready(rank) => self.ready.insert((rank, turn.number, Arc::clone(&key))),

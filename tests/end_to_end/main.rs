@@ -29,10 +29,12 @@ mod neighbours;
 mod permissions;
 mod policies;
 mod release;
+mod replicas;
 mod scale;
 mod sign_in;
 mod verdicts;
 mod watched;
+mod watching;
 
 /// The tenant of most stories. Each stage has its own simulator, so stories do not meet.
 const TENANT: &str = "8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11";

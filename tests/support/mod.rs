@@ -8,9 +8,11 @@
 )]
 
 pub(crate) mod control_plane;
+pub(crate) mod declared;
 pub(crate) mod fleet;
 pub(crate) mod kstatus;
 pub(crate) mod microsoft;
 pub(crate) mod proxy;
+pub(crate) mod replica;
 pub(crate) mod simulator;
 pub(crate) mod stage;

@@ -25,6 +25,8 @@ struct Gate {
     held: Option<Direction>,
     /// Connections of an earlier age close.
     age: u64,
+    /// Of the next reply so many bytes pass, and then its connection closes.
+    cut: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -71,6 +73,12 @@ impl Proxy {
         self.hold(Direction::Replies);
     }
 
+    /// Of the next reply `most` bytes pass, fewer than it has; then its connection closes, and the others go on.
+    pub(crate) fn cut_next_reply(&self, most: usize) {
+        self.shared.reached.send_replace(false);
+        self.shared.gate.send_modify(|gate| gate.cut = Some(most));
+    }
+
     fn hold(&self, direction: Direction) {
         self.shared.reached.send_replace(false);
         self.shared.gate.send_modify(|gate| gate.held = Some(direction));
@@ -92,7 +100,7 @@ impl Proxy {
 
     /// Closes all connections, discards what was held back, and lets new connections pass.
     pub(crate) fn drop_held(&self) {
-        self.shared.gate.send_modify(|gate| *gate = Gate { held: None, age: gate.age + 1 });
+        self.shared.gate.send_modify(|gate| *gate = Gate { held: None, age: gate.age + 1, cut: None });
     }
 }
 
@@ -151,8 +159,28 @@ impl Passage<'_> {
             if bytes.is_empty() {
                 return to.shutdown().await;
             }
+            if let Some(part) = self.part_of(bytes) {
+                to.write_all(part).await?;
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
             to.write_all(bytes).await?;
         }
+    }
+
+    /// What passes of a reply that is to be cut; `None` where this one is not.
+    fn part_of<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let mut most = None;
+        if self.direction == Direction::Replies {
+            self.shared.gate.send_if_modified(|gate| {
+                most = gate.cut.take_if(|most| *most < bytes.len());
+                most.is_some()
+            });
+        }
+        let part = most.and_then(|most| bytes.get(..most));
+        if part.is_some() {
+            self.shared.reached.send_replace(true);
+        }
+        part
     }
 
     /// Waits until `bytes` may pass. That the way is open and that the connection is of an earlier age can become true

@@ -151,8 +151,12 @@ static PLACES: Semaphore = Semaphore::const_new(8);
 impl Stage {
     /// Opens a stage in a new namespace whose name begins with `name`.
     pub(crate) async fn open(name: &str) -> Self {
+        Self::open_on(shared(), name).await
+    }
+
+    /// The same on another control plane.
+    pub(crate) async fn open_on(plane: &'static ControlPlane, name: &str) -> Self {
         let admission = PLACES.acquire().await.expect("the semaphore is never closed");
-        let plane = shared();
         let client = plane.client().await.expect("a client");
         apply_definition(&client).await;
         let suffix = uuid::Uuid::new_v4().simple().to_string();
@@ -228,7 +232,11 @@ impl Stage {
         let name = format!("{}-{}.kubeconfig", self.namespace, uuid::Uuid::new_v4().simple());
         let kubeconfig = self.plane.write_kubeconfig(&name, &access).expect("a kubeconfig");
         let file = self.directory.join("operator.yaml");
-        std::fs::write(&file, configuration.render()).expect("a configuration file");
+        let text = configuration.render();
+        // Another replica may be about to read it.
+        if std::fs::read_to_string(&file).ok().as_deref() != Some(&text) {
+            std::fs::write(&file, text).expect("a configuration file");
+        }
         let mut command = Command::new(PROGRAM);
         command.args(["run", "--log-format", "json", "--config"]).arg(&file);
         if configuration.microsoft.is_some() && configuration.allow_simulator {

@@ -49,6 +49,17 @@ fn a_resource_waits_once_and_a_change_makes_it_earlier() {
 }
 
 #[test]
+fn what_is_changed_again_and_again_keeps_its_place() {
+    let (mut queue, start) = (Queue::default(), Instant::now());
+    for name in ["busy", "second", "third"] {
+        queue.changed(&key(name), start);
+    }
+    queue.changed(&key("busy"), start);
+    queue.changed(&key("busy"), start + Duration::from_secs(1));
+    assert_eq!(taken(&mut queue, start + Duration::from_secs(1)), ["busy", "second", "third"]);
+}
+
+#[test]
 fn a_resource_is_never_looked_at_twice_at_once_and_a_change_meanwhile_is_not_forgotten() {
     let (mut queue, start) = (Queue::default(), Instant::now());
     let one = key("one");

@@ -50,6 +50,26 @@ impl ControlPlane {
         Ok(granted.map_err(client_error)?.status.map(|status| status.token).unwrap_or_default())
     }
 
+    /// Makes etcd forget all versions but the latest of everything.
+    ///
+    /// # Panics
+    /// When etcd refuses.
+    pub(crate) async fn forget_history(&self) {
+        let any_key = r#"{"key": "AA=="}"#.to_owned();
+        let answer: serde_json::Value = self.ask_etcd("range", any_key).await;
+        let revision = answer["header"]["revision"].as_str().expect("etcd says which revision this is");
+        self.ask_etcd("compaction", format!(r#"{{"revision": "{revision}", "physical": true}}"#)).await;
+    }
+
+    async fn ask_etcd(&self, what: &str, body: String) -> serde_json::Value {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let url = format!("http://127.0.0.1:{}/v3/kv/{what}", self.layout.etcd_port);
+        let answer = client.post(url).body(body).send().await.expect("etcd answers");
+        let (status, text) = (answer.status(), answer.text().await.expect("etcd answers"));
+        assert!(status.is_success(), "{what}: {status}: {text}");
+        serde_json::from_str(&text).expect("etcd answers with JSON")
+    }
+
     /// Runs kubectl as the administrator.
     pub(crate) async fn kubectl<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Output, ControlPlaneError> {
         self.kubectl_with_input(arguments, "").await
