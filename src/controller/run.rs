@@ -100,7 +100,7 @@ where
 {
     let (lost, last_word) = (term.map_or_else(CancellationToken::new, Term::lost), CancellationToken::new());
     let herald = publish(&operator, &last_word);
-    operator.agenda.open(operator.resources.all(), Instant::now(), fastrand::f64);
+    operator.agenda.open(|| operator.resources.all(), Instant::now(), fastrand::f64);
     let mut passes = Passes::new(operator, concurrency);
     let outcome = tokio::select! {
         biased;
