@@ -132,18 +132,13 @@ mod tests {
 
     #[test]
     fn what_is_delivered_while_it_opens_is_not_lost() {
-        let (agenda, start, keys) = (Arc::new(Agenda::default()), Instant::now(), keys(2));
-        let mut delivery = None;
+        let (agenda, start, keys) = (Agenda::default(), Instant::now(), keys(1));
         let all = || {
-            let (agenda, new) = (Arc::clone(&agenda), keys.last().cloned());
-            delivery = Some(std::thread::spawn(move || new.iter().for_each(|new| agenda.changed(new, start))));
-            // Long enough for it to come first, if it could.
-            std::thread::sleep(Duration::from_millis(50));
-            keys.iter().take(1).map(|key| (Arc::clone(key), false)).collect()
+            assert!(agenda.queue.try_lock().is_err(), "who delivers now waits until it is open");
+            keys.iter().map(|key| (Arc::clone(key), false)).collect()
         };
         agenda.open(all, start, || 0.0);
-        delivery.unwrap().join().unwrap();
-        assert_eq!(agenda.depth(start).ready, 2);
+        assert_eq!(agenda.depth(start).ready, 1);
     }
 
     #[test]

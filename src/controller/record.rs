@@ -1,5 +1,7 @@
 //! The resource in the cluster, for the length of one pass: every write to it, each with its precondition.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::{Client, ResourceExt};
@@ -9,6 +11,7 @@ use super::clock;
 use super::error::ReconcileError;
 use super::meter::Meter;
 use super::patches;
+use super::recall::Handled;
 use super::stored::Stored;
 use crate::api::{FIELD_MANAGER, ThreatProtectionTenant, ThreatProtectionTenantStatus};
 
@@ -62,10 +65,12 @@ impl Record {
         })
     }
 
-    /// The versions that need no other pass: the one that this pass started from, and those that its writes made.
-    /// None, where somebody else's change may have come between them.
-    pub(super) fn into_versions(self) -> Vec<String> {
-        if self.is_behind { Vec::new() } else { self.versions }
+    /// What this pass has dealt with: the version that it started from, and those that its writes made. The last one needs
+    /// no other pass until `due`, or, where somebody else's change may have come between them, one at once. Those before
+    /// it need none in any case: the watch is behind.
+    pub(super) fn into_handled(self, due: Instant) -> Handled {
+        let due = if self.is_behind { Instant::now() } else { due };
+        Handled { versions: self.versions, due }
     }
 
     /// The finalizers, after the writes of this pass.
