@@ -24,15 +24,24 @@ impl Agenda {
     /// Puts down every resource: what is as declared within a minute, by chance, and everything else now. None of it goes
     /// before what somebody changes meanwhile.
     ///
-    /// `chance` gives numbers from 0 to 1.
-    pub(super) fn open(&self, all: Vec<(Arc<Key>, bool)>, now: Instant, mut chance: impl FnMut() -> f64) {
+    /// `all` is asked with the queue held: what is delivered later is put down, and what was delivered before is among
+    /// them. `chance` gives numbers from 0 to 1.
+    pub(super) fn open(
+        &self,
+        all: impl FnOnce() -> Vec<(Arc<Key>, bool)>,
+        now: Instant,
+        mut chance: impl FnMut() -> f64,
+    ) {
+        let mut open = self.lock();
+        let all = all();
         let spread = SHARE.saturating_mul(u32::try_from(all.len()).unwrap_or(u32::MAX)).min(SPREAD);
         let mut queue = Queue::default();
         for (key, is_settled) in all {
             let delay = if is_settled { spread.mul_f64(chance().clamp(0.0, 1.0)) } else { Duration::ZERO };
             queue.at(&key, now + delay, now);
         }
-        *self.lock() = Some(queue);
+        *open = Some(queue);
+        drop(open);
         self.woken.notify_one();
     }
 
@@ -93,7 +102,7 @@ mod tests {
     #[test]
     fn at_a_start_what_is_not_as_declared_goes_first_and_the_rest_is_spread() {
         let (agenda, start, keys) = (Agenda::default(), Instant::now(), keys(10_000));
-        let all = keys.iter().enumerate().map(|(number, key)| (Arc::clone(key), number != 7_000)).collect();
+        let all = || keys.iter().enumerate().map(|(number, key)| (Arc::clone(key), number != 7_000)).collect();
         let mut count = 0;
         agenda.open(all, start, || {
             count += 1;
@@ -108,7 +117,7 @@ mod tests {
     #[test]
     fn what_somebody_changes_does_not_wait_behind_a_start() {
         let (agenda, start, keys) = (Agenda::default(), Instant::now(), keys(1_000));
-        agenda.open(keys.iter().map(|key| (Arc::clone(key), false)).collect(), start, || 0.0);
+        agenda.open(|| keys.iter().map(|key| (Arc::clone(key), false)).collect(), start, || 0.0);
         let soon = start + Duration::from_secs(1);
         assert_eq!(agenda.take(soon).as_ref(), keys.first());
         let new = Arc::new(Key { namespace: "a".into(), name: "new".into() });
@@ -122,9 +131,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_delivered_while_it_opens_is_not_lost() {
+        let (agenda, start, keys) = (Agenda::default(), Instant::now(), keys(1));
+        let all = || {
+            assert!(agenda.queue.try_lock().is_err(), "who delivers now waits until it is open");
+            keys.iter().map(|key| (Arc::clone(key), false)).collect()
+        };
+        agenda.open(all, start, || 0.0);
+        assert_eq!(agenda.depth(start).ready, 1);
+    }
+
+    #[test]
     fn few_resources_are_looked_at_within_less() {
         let (agenda, start) = (Agenda::default(), Instant::now());
-        agenda.open(keys(50).into_iter().map(|key| (key, true)).collect(), start, || 1.0);
+        agenda.open(|| keys(50).into_iter().map(|key| (key, true)).collect(), start, || 1.0);
         assert_eq!(agenda.depth(start + Duration::from_millis(500)).ready, 50);
     }
 
@@ -133,7 +153,7 @@ mod tests {
         let (agenda, start, keys) = (Agenda::default(), Instant::now(), keys(1));
         agenda.changed(&keys[0], start);
         assert_eq!(agenda.take(start), None);
-        agenda.open(Vec::new(), start, || 0.0);
+        agenda.open(Vec::new, start, || 0.0);
         agenda.changed(&keys[0], start);
         agenda.woken().await;
         assert_eq!(agenda.take(start).as_ref(), keys.first());

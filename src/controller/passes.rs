@@ -89,8 +89,8 @@ where
         let Some(key) = self.keys.remove(&id) else { return };
         let next = ended.unwrap_or_else(|error| {
             log(&key, &error);
-            let uid = self.operator.resources.version(&key).map_or_else(Box::default, |(uid, _)| uid);
-            self.operator.retry(&uid, &error)
+            let known = self.operator.resources.version(&key).map(|(uid, _)| uid);
+            self.operator.retry(known.as_deref(), &error)
         });
         let now = Instant::now();
         self.operator.agenda.done(&key, due(next, now), now);
@@ -98,24 +98,23 @@ where
 }
 
 impl<R> Operator<R> {
-    /// When to look again at the resource with this uid after a pass that could not be finished; it is remembered that it
-    /// was not.
+    /// When to look again after a pass that could not be finished; it is remembered that it was not. `known` is the uid of
+    /// the resource, where the watch shows one of this name.
     #[must_use]
-    pub fn retry(&self, uid: &str, error: &ReconcileError) -> Next {
-        retry(&self.recall, uid, error, fastrand::f64())
+    pub fn retry(&self, known: Option<&str>, error: &ReconcileError) -> Next {
+        retry(&self.recall, known, error, fastrand::f64())
     }
 }
 
-fn retry(recall: &Recall, uid: &str, error: &ReconcileError, jitter: f64) -> Next {
+fn retry(recall: &Recall, known: Option<&str>, error: &ReconcileError, jitter: f64) -> Next {
+    let Some(uid) = known else { return Next::OnChange };
     match error {
-        ReconcileError::Gone => {
-            recall.forget(uid);
-            Next::OnChange
-        }
         ReconcileError::Changed => {
             recall.wake(uid);
             Next::After(CATCH_UP)
         }
+        // Also one that is gone: the watch will say so. If it does not, the 404 came from an API server that does not
+        // serve the definition yet, and nobody would ever come back to the resource.
         _ => Next::After(backoff(recall.failed(uid), jitter)),
     }
 }
@@ -150,17 +149,18 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_resource_that_is_gone_is_left_alone_and_a_changed_one_is_looked_at_soon() {
-        let recall = Recall::default();
-        assert_eq!(retry(&recall, "u", &ReconcileError::Gone, 0.5), Next::OnChange);
-        assert_eq!(retry(&recall, "u", &ReconcileError::Changed, 0.5), Next::After(CATCH_UP));
+    fn a_changed_resource_is_looked_at_soon_and_one_that_is_gone_once_more_until_the_watch_says_so() {
+        let (recall, gone) = (Recall::default(), ReconcileError::Gone);
+        assert_eq!(retry(&recall, Some("u"), &ReconcileError::Changed, 0.5), Next::After(CATCH_UP));
+        assert_eq!(retry(&recall, Some("u"), &gone, 0.5), Next::After(Duration::from_secs(1)));
+        assert_eq!(retry(&recall, None, &gone, 0.5), Next::OnChange);
     }
 
     #[test]
     fn faults_are_met_with_growing_delays() {
         let (recall, fault) = (Recall::default(), ReconcileError::Incomplete { field: "uid" });
-        assert_eq!(retry(&recall, "u", &fault, 0.5), Next::After(Duration::from_secs(1)));
-        assert_eq!(retry(&recall, "u", &fault, 0.5), Next::After(Duration::from_secs(2)));
-        assert_eq!(retry(&recall, "other", &fault, 0.5), Next::After(Duration::from_secs(1)));
+        assert_eq!(retry(&recall, Some("u"), &fault, 0.5), Next::After(Duration::from_secs(1)));
+        assert_eq!(retry(&recall, Some("u"), &fault, 0.5), Next::After(Duration::from_secs(2)));
+        assert_eq!(retry(&recall, Some("other"), &fault, 0.5), Next::After(Duration::from_secs(1)));
     }
 }

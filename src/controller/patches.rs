@@ -2,18 +2,32 @@
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, TestOperation};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::api::{FINALIZER, GROUP, KIND, VERSION};
 
+/// A status for a server-side apply.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Applied<'a, S> {
+    api_version: String,
+    kind: &'static str,
+    metadata: Precondition<'a>,
+    status: &'a S,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Precondition<'a> {
+    uid: &'a str,
+    resource_version: &'a str,
+}
+
 /// A status for a server-side apply: refused with 409 unless uid and version are still these.
-pub(super) fn status(uid: &str, resource_version: &str, status: &Value) -> Value {
-    json!({
-        "apiVersion": format!("{GROUP}/{VERSION}"),
-        "kind": KIND,
-        "metadata": { "uid": uid, "resourceVersion": resource_version },
-        "status": status,
-    })
+pub(super) fn status<'a, S>(uid: &'a str, resource_version: &'a str, status: &'a S) -> Applied<'a, S> {
+    let (api_version, metadata) = (format!("{GROUP}/{VERSION}"), Precondition { uid, resource_version });
+    Applied { api_version, kind: KIND, metadata, status }
 }
 
 /// Adds our finalizer, unless the resource changed; `None` where it is there.
@@ -57,7 +71,7 @@ mod tests {
     #[test]
     fn a_status_carries_its_preconditions_and_nothing_of_anybody_else() {
         assert_eq!(
-            status("u1", "7", &json!({"observedGeneration": 2})),
+            serde_json::to_value(status("u1", "7", &json!({"observedGeneration": 2}))).unwrap(),
             json!({
                 "apiVersion": "threatprotection.dev/v1alpha1",
                 "kind": "ThreatProtectionTenant",

@@ -112,11 +112,6 @@ impl Recall {
         }
     }
 
-    /// Forgets a resource.
-    pub(super) fn forget(&self, uid: &str) {
-        self.lock().remove(uid);
-    }
-
     /// Forgets every resource but these.
     pub(super) fn sweep(&self, live: &HashSet<String>) {
         self.lock().retain(|uid, _| live.contains(uid));
@@ -191,8 +186,6 @@ mod tests {
         }
         recall.sweep(&HashSet::from(["b".to_owned()]));
         assert_eq!(recall.lock().keys().collect::<Vec<_>>(), ["b"]);
-        recall.forget("b");
-        assert!(recall.lock().is_empty());
     }
 
     #[test]

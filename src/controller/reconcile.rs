@@ -12,7 +12,7 @@ use super::error::ReconcileError;
 use super::gather::{self, Sight};
 use super::object::Object;
 use super::operator::Operator;
-use super::recall::{Handled, Kept};
+use super::recall::Kept;
 use super::record::Record;
 use super::stored::Stored;
 use super::work::Work;
@@ -87,7 +87,7 @@ where
     operator.meter.concluded(stored.claimant.created, change, now);
     announce((&operator.herald, &operator.meter), &work.situation.subject, change, work.executed.as_ref());
     let wait = waiting(pace(&work.situation, &work.plan, work.outcome(), fastrand::f64()));
-    let handled = Handled { versions: record.into_versions(), due: Instant::now() + wait };
+    let handled = record.into_handled(Instant::now() + wait);
     let kept = kept(operator, &work, now);
     operator.recall.finished(&stored.subject.uid, work.situation.recent_after(), handled, kept);
     Ok(Next::After(wait))

@@ -1,15 +1,17 @@
 //! The resource in the cluster, for the length of one pass: every write to it, each with its precondition.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
-use serde_json::Value;
 
 use super::clock;
 use super::error::ReconcileError;
 use super::meter::Meter;
 use super::object::Object;
 use super::patches;
+use super::recall::Handled;
 use super::stored::{self, Stored};
 use crate::api::{FIELD_MANAGER, ThreatProtectionTenantStatus};
 
@@ -23,7 +25,8 @@ pub(super) struct Record {
     uid: String,
     generation: i64,
     finalizers: Vec<String>,
-    status: Value,
+    /// What is stored, as JSON text: both sides are written by the same code.
+    status: Vec<u8>,
     version: String,
     versions: Vec<String>,
     is_behind: bool,
@@ -50,7 +53,7 @@ impl Record {
             uid: stored.subject.uid.clone(),
             generation: stored.subject.generation,
             finalizers: stored.subject.finalizers.clone(),
-            status: serde_json::to_value(&stored.status)?,
+            status: serde_json::to_vec(&stored.status)?,
             version: stored.resource_version.clone(),
             versions: vec![stored.resource_version.clone()],
             is_behind: false,
@@ -59,10 +62,12 @@ impl Record {
         })
     }
 
-    /// The versions that need no other pass: the one that this pass started from, and those that its writes made.
-    /// None, where somebody else's change may have come between them.
-    pub(super) fn into_versions(self) -> Vec<String> {
-        if self.is_behind { Vec::new() } else { self.versions }
+    /// What this pass has dealt with: the version that it started from, and those that its writes made. The last one needs
+    /// no other pass until `due`, or, where somebody else's change may have come between them, one at once. Those before
+    /// it need none in any case: the watch is behind.
+    pub(super) fn into_handled(self, due: Instant) -> Handled {
+        let due = if self.is_behind { Instant::now() } else { due };
+        Handled { versions: self.versions, due }
     }
 
     /// The finalizers, after the writes of this pass.
@@ -72,11 +77,12 @@ impl Record {
 
     /// Writes a status if it differs from the stored one; whether it did.
     pub(super) async fn write(&mut self, status: &ThreatProtectionTenantStatus) -> Result<bool, ReconcileError> {
-        let status = serde_json::to_value(status)?;
-        if status == self.status {
+        let text = serde_json::to_vec(status)?;
+        if text == self.status {
             return Ok(false);
         }
         self.apply(status).await?;
+        self.status = text;
         Ok(true)
     }
 
@@ -144,8 +150,8 @@ impl Record {
         }
     }
 
-    async fn apply(&mut self, status: Value) -> Result<(), ReconcileError> {
-        let body = patches::status(&self.uid, &self.version, &status);
+    async fn apply(&mut self, status: &ThreatProtectionTenantStatus) -> Result<(), ReconcileError> {
+        let body = patches::status(&self.uid, &self.version, status);
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let written = self
             .api
@@ -154,7 +160,6 @@ impl Record {
             .map_err(|error| ReconcileError::cluster("write the status", error));
         self.meter.wrote(&written);
         self.keep(&written?);
-        self.status = status;
         Ok(())
     }
 
@@ -170,7 +175,7 @@ impl Record {
 
     /// Whether nobody has written the status since.
     fn is_status_of(&self, current: &Object) -> Result<bool, serde_json::Error> {
-        Ok(serde_json::to_value(stored::status(current))? == self.status)
+        Ok(serde_json::to_vec(&stored::status(current))? == self.status)
     }
 
     async fn read(&self) -> Result<Object, ReconcileError> {

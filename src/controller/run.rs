@@ -105,7 +105,7 @@ where
     R: Observe + Execute + Send + Sync + 'static,
 {
     let lost = term.map_or_else(CancellationToken::new, Term::lost);
-    operator.agenda.open(operator.resources.all(), Instant::now(), fastrand::f64);
+    operator.agenda.open(|| operator.resources.all(), Instant::now(), fastrand::f64);
     let mut passes = Passes::new(operator, concurrency);
     let outcome = tokio::select! {
         biased;

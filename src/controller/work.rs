@@ -118,7 +118,6 @@ fn is_persisted(
     intent: &ThreatProtectionTenantStatus,
     stored: &ThreatProtectionTenantStatus,
 ) -> Result<bool, serde_json::Error> {
-    let parts =
-        |status: &ThreatProtectionTenantStatus| serde_json::to_value((&status.operation, &status.data_location));
+    let parts = |status: &ThreatProtectionTenantStatus| serde_json::to_vec(&(&status.operation, &status.data_location));
     Ok(parts(intent)? == parts(stored)?)
 }

@@ -20,7 +20,7 @@ fn object(name: &str, version: &str) -> Object {
 fn watching() -> (Watch, signal::Receiver<bool>) {
     let (synced, is_synced) = signal::channel(false);
     let watch = Watch { index: Arc::default(), agenda: Arc::default(), recall: Arc::default(), synced };
-    watch.agenda.open(Vec::new(), Instant::now(), || 0.0);
+    watch.agenda.open(Vec::new, Instant::now(), || 0.0);
     (watch, is_synced)
 }
 
