@@ -1,8 +1,8 @@
 //! The administrator's configuration: one YAML file, read once at start.
 //!
 //! Input: a path. Output: a `Config` in which nothing needs to be checked again, or every problem of the file at once.
-//! Effects: reads the file and the files that it names (password, token, certificates). They are not read again: after
-//! a rotation the operator is restarted. Paths are relative to the directory of the file.
+//! Effects: reads the file and the files that it names (password, token, certificates). They are not read again, but
+//! for those of the metrics: after a rotation the operator is restarted. Paths are relative to the directory of the file.
 //!
 //! ```yaml
 //! tenancy:                          # required; [] lets a resource manage only what its own credentials prove
@@ -50,6 +50,11 @@
 //!   renewDeadlineSeconds: 10        # and has stopped working by then
 //!   retryPeriodSeconds: 2
 //! probes: { listen: "0.0.0.0:8080" }
+//! metrics:                          # optional; without `listen` they stand beside the probes, open to all who reach them
+//!   listen: "0.0.0.0:9443"
+//!   tls: { certificateFile: tls.crt, keyFile: tls.key }       # read again when they change, and so is the token
+//!   clientCaFile: /etc/operator/ca.pem       # who asks must show a certificate of these authorities
+//!   bearerTokenFile: /etc/operator/metrics/token       # who asks must show this token
 //! ```
 //!
 //! With `watchNamespace`, two resources for one tenant are told apart within that namespace only: give no tenant to two
@@ -76,6 +81,7 @@ mod broker;
 mod check;
 mod election;
 mod file;
+mod metrics;
 mod microsoft;
 mod problems;
 
@@ -106,6 +112,21 @@ pub struct Config {
     pub leader_election: Option<LeaderElection>,
     /// Where the probes listen.
     pub probes: SocketAddr,
+    /// The listener of the metrics, where they have one of their own.
+    pub metrics: Option<MetricsConfig>,
+}
+
+/// A listener for the metrics. The files are named, not read: they may change while the process runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricsConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Certificate and private key, where TLS is wanted.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// The authorities of client certificates, where one must be shown.
+    pub client_ca_file: Option<PathBuf>,
+    /// The token that must be shown, where one must.
+    pub token_file: Option<PathBuf>,
 }
 
 /// How one of several operators is chosen: `retry_period` < `renew_deadline` < `duration`, in whole seconds.

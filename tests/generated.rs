@@ -4,12 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use threat_protection_operator::api::custom_resource_definition;
-use threat_protection_operator::cli::{crd, explain};
+use threat_protection_operator::cli::{crd, explain, metrics};
 
 const HEADER: &str =
     "# Printed by `threat-protection-operator crd`; `UPDATE=1 cargo test --test generated` rewrites it.\n";
 const DEFINITION: &str = "crds/threatprotectiontenants.yaml";
 const REASONS: &str = "deploy/docs/reasons.md";
+const METRICS: &str = "deploy/docs/metrics.md";
 
 #[test]
 fn the_committed_definition_is_the_printed_one() {
@@ -32,6 +33,17 @@ fn the_committed_reasons_are_the_catalogue() {
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
     assert!(committed == printed, "{REASONS} is out of date: run UPDATE=1 cargo test --test generated");
+}
+
+#[test]
+fn the_committed_metrics_are_those_of_the_registry() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(METRICS);
+    let printed = metrics::markdown().unwrap();
+    if is_update() {
+        fs::write(&path, &printed).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == printed, "{METRICS} is out of date: run UPDATE=1 cargo test --test generated");
 }
 
 /// YAML 1.1 readers, such as kubectl's, take a bare `True` for a boolean.

@@ -4,6 +4,7 @@ mod administrator;
 pub mod check;
 pub mod crd;
 pub mod explain;
+pub mod metrics;
 mod outside;
 pub mod plan;
 pub mod run;
@@ -36,6 +37,8 @@ pub enum Command {
     Explain(explain::Args),
     /// Print the custom resource definition as YAML.
     Crd,
+    /// Print every metric that the operator shows, as a page of documentation.
+    Metrics,
     /// Serve a simulated broker and simulated tenants, for laptops and tests.
     Simulate(simulate::Args),
 }
@@ -58,6 +61,9 @@ pub enum CommandError {
     /// `crd` failed.
     #[error(transparent)]
     Crd(#[from] crd::CrdError),
+    /// `metrics` failed.
+    #[error(transparent)]
+    Metrics(#[from] metrics::MetricsError),
     /// `simulate` failed.
     #[error(transparent)]
     Simulate(#[from] simulate::SimulateError),
@@ -71,6 +77,7 @@ pub async fn dispatch(arguments: Arguments) -> Result<ExitCode, CommandError> {
         Command::Check(args) => return Ok(check::run(args, &mut stdout().lock()).await?.code().into()),
         Command::Explain(args) => explain::print(&args, &mut stdout().lock())?,
         Command::Crd => crd::print(&mut stdout().lock())?,
+        Command::Metrics => metrics::print(&mut stdout().lock())?,
         Command::Simulate(args) => simulate::run(args).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -2,16 +2,19 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::administrator::Administrator;
 use super::outside;
-use crate::config::{BrokerConfig, Config, ConfigErrors, host_name};
+use crate::config::{BrokerConfig, Config, ConfigErrors, MetricsConfig, host_name};
 use crate::controller::{self, ClusterError, Election, Instruments, LeadershipLost, LeaseSettings, Settings};
+use crate::ops::exposition::{self, Access, Tls};
 use crate::ops::metrics::Metrics;
 use crate::ops::probes::{self, Heartbeat, Readiness};
 use crate::ops::shutdown;
@@ -37,6 +40,9 @@ pub struct Args {
     /// What is logged, as directives of the tracing library.
     #[arg(long, value_name = "DIRECTIVES", env = "TPO_LOG_FILTER", default_value = DEFAULT_FILTER)]
     log_filter: String,
+    /// A file with such directives, which is read again every few seconds and takes the place of --log-filter
+    #[arg(long, value_name = "FILE", env = "TPO_LOG_FILTER_FILE")]
+    log_filter_file: Option<PathBuf>,
 }
 
 /// The operator cannot run.
@@ -62,6 +68,14 @@ pub enum RunError {
         /// Why not.
         source: io::Error,
     },
+    /// The metrics cannot be served.
+    #[error("cannot listen on {address} for metrics")]
+    Metrics {
+        /// Where they should be.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
     /// The cluster cannot be used.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -82,19 +96,64 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     if args.check_config {
         return io::stdout().lock().write_all(summary(&config).as_bytes()).map_err(RunError::Print);
     }
-    telemetry::install(args.log_format, &args.log_filter)?;
+    let filter = telemetry::install(args.log_format, &args.log_filter)?;
     let shutdown = shutdown::on_signals().map_err(RunError::Signals)?;
+    if let Some(path) = args.log_filter_file {
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(filter.follow(path, telemetry::LOOK)));
+    }
     let (heartbeat, readiness) = (Heartbeat::default(), Readiness::awaiting([SERVED, SYNCED]));
     let refused = |source| RunError::Probes { address: config.probes, source };
     let listener = TcpListener::bind(config.probes).await.map_err(refused)?;
     let address = listener.local_addr().unwrap_or(config.probes);
+    let (readiness, apart) = apart(config.metrics.as_ref(), readiness, &shutdown)?;
+    let metrics = apart.as_ref().map_or(address, |apart| apart.address);
     let server = tokio::spawn(probes::serve(listener, heartbeat.clone(), readiness.clone(), shutdown.clone()));
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %address, "started");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %address, %metrics, "started");
     let instruments = Instruments { heartbeat, ..Instruments::default() };
     let outcome = operate(config, args.administrator.allow_simulator, (instruments, readiness), shutdown).await;
     server.abort();
+    if let Some(apart) = apart {
+        apart.task.abort();
+    }
     tracing::info!("ended");
     outcome
+}
+
+/// Metrics on a listener of their own.
+struct Apart {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+/// Serves the metrics on a listener of their own, where the configuration says so.
+fn apart(
+    config: Option<&MetricsConfig>,
+    readiness: Readiness,
+    shutdown: &CancellationToken,
+) -> Result<(Readiness, Option<Apart>), RunError> {
+    let Some(MetricsConfig { listen, tls, client_ca_file, token_file }) = config.cloned() else {
+        return Ok((readiness, None));
+    };
+    let readiness = readiness.without_metrics();
+    let refused = |source| RunError::Metrics { address: listen, source };
+    let listener = std::net::TcpListener::bind(listen).map_err(refused)?;
+    let address = listener.local_addr().unwrap_or(listen);
+    let tls = tls.map(|(certificate_file, key_file)| Tls { certificate_file, key_file, client_ca_file });
+    let serving = exposition::serve(listener, Access { tls, token_file }, readiness.clone(), shutdown.clone());
+    let shutdown = shutdown.clone();
+    let task = tokio::spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(error = %chain(&error), "the metrics cannot be served; ending");
+            shutdown.cancel();
+        }
+    });
+    Ok((readiness, Some(Apart { address, task })))
+}
+
+/// An error and what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 async fn operate(
@@ -119,6 +178,7 @@ async fn operate(
         watch_namespace: namespace,
         leader_election,
         probes: _,
+        metrics: _,
     } = config;
     let own_identity = microsoft.own_identity.clone();
     let remote =

@@ -1,14 +1,13 @@
 //! From the shape of the file to a `Config`. Every check runs, also after one has failed.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use jiff::SignedDuration;
 
 use super::file::{File, Grant, Timing};
 use super::problems::{Problems, up_to};
-use super::{Config, ConfigError, broker, election, is_dns_label, microsoft};
+use super::{Config, ConfigError, broker, election, is_dns_label, metrics, microsoft};
 use crate::plan::ownership::{Grants, Tenancy};
 use crate::plan::situation::Capabilities;
 use crate::tenant::TenantId;
@@ -17,7 +16,7 @@ const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
 pub(super) fn config(file: File, directory: &Path) -> Result<Config, Vec<ConfigError>> {
-    let File { tenancy, broker, microsoft, timing, controller, leader_election, probes } = file;
+    let File { tenancy, broker, microsoft, timing, controller, leader_election, probes, metrics } = file;
     let mut problems = Problems::default();
     let tenancy = grants(tenancy, &mut problems);
     let has_broker = broker.is_some();
@@ -33,7 +32,8 @@ pub(super) fn config(file: File, directory: &Path) -> Result<Config, Vec<ConfigE
         problems.add("controller.watchNamespace", what, "Name one namespace, or leave it out to look at all of them");
     }
     let leader_election = election::election(leader_election, &mut problems);
-    let probes = listen(probes.listen.as_deref().unwrap_or("0.0.0.0:8080"), &mut problems);
+    let probes = problems.listen("probes.listen", probes.listen.as_deref().unwrap_or("0.0.0.0:8080"));
+    let metrics = metrics::metrics(metrics, probes, directory, &mut problems);
     match (probes, u16::try_from(concurrency)) {
         (Some(probes), Ok(concurrency)) if problems.0.is_empty() => {
             let tenancy = Tenancy::new(tenancy);
@@ -46,6 +46,7 @@ pub(super) fn config(file: File, directory: &Path) -> Result<Config, Vec<ConfigE
                 watch_namespace,
                 leader_election,
                 probes,
+                metrics,
             })
         }
         _ => Err(problems.0),
@@ -132,13 +133,4 @@ fn capabilities(timing: &Timing, has_broker: bool, polling: i64, problems: &mut 
         retry: span(retry),
         slow_probe: SignedDuration::from_secs(slow_probe),
     }
-}
-
-fn listen(text: &str, problems: &mut Problems) -> Option<SocketAddr> {
-    let address = text.parse().ok();
-    if address.is_none() {
-        let remedy = "Write an IP address and a port, such as 0.0.0.0:8080 or [::]:8080";
-        problems.add("probes.listen", format!("{text:?} is not an address to listen on"), remedy);
-    }
-    address
 }

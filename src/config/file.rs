@@ -24,6 +24,8 @@ pub(super) struct File {
     pub leader_election: LeaderElection,
     #[serde(default)]
     pub probes: Probes,
+    #[serde(default)]
+    pub metrics: Metrics,
 }
 
 #[derive(Debug, Deserialize)]
@@ -177,4 +179,24 @@ pub(super) struct LeaderElection {
 pub(super) struct Probes {
     #[serde(default)]
     pub listen: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Metrics {
+    #[serde(default)]
+    pub listen: Option<String>,
+    #[serde(default)]
+    pub tls: Option<MetricsTls>,
+    #[serde(default)]
+    pub client_ca_file: Option<String>,
+    #[serde(default)]
+    pub bearer_token_file: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct MetricsTls {
+    pub certificate_file: String,
+    pub key_file: String,
 }

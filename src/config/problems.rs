@@ -1,5 +1,6 @@
 //! What is wrong with the file, gathered so that all of it can be told at once.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::ConfigError;
@@ -12,6 +13,16 @@ pub(super) struct Problems(pub(super) Vec<ConfigError>);
 impl Problems {
     pub(super) fn add(&mut self, field: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) {
         self.0.push(ConfigError { field: field.into(), what: what.into(), remedy: remedy.into() });
+    }
+
+    /// An address to listen on.
+    pub(super) fn listen(&mut self, field: &str, text: &str) -> Option<SocketAddr> {
+        let address = text.parse().ok();
+        if address.is_none() {
+            let remedy = "Write an IP address and a port, such as 0.0.0.0:8080 or [::]:8080";
+            self.add(field, format!("{text:?} is not an address to listen on"), remedy);
+        }
+        address
     }
 
     /// The certificates of a file that is named at `field`.

@@ -12,6 +12,8 @@ use super::*;
 use crate::remote::broker::Broker;
 use crate::tenant::{Cloud, TenantId};
 
+mod metrics;
+
 const TENANT: &str = "8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11";
 const OTHER: &str = "00000000-0000-0000-0000-000000000001";
 const MARKER: &str = "pl4nted-marker";
@@ -85,6 +87,7 @@ fn the_documented_example_is_taken() {
     let lines: Vec<_> = lines.map(|line| line.trim_start_matches("//!").strip_prefix(' ').unwrap_or("")).collect();
     let text = lines.join("\n");
     let text = text.replace("/etc/operator/broker/password", "password").replace("/etc/operator/ca.pem", "tls.crt");
+    let text = text.replace("/etc/operator/metrics/token", "password");
     let config = parse(&text).unwrap();
     let tenant: TenantId = TENANT.parse().unwrap();
     assert_eq!(config.tenancy.allows("security", tenant), Some(true));

@@ -20,7 +20,7 @@ pub(super) fn announce(
     executed: Option<&Executed>,
 ) {
     if let Some(ready) = events::new_verdict(old, new) {
-        tracing::info!(ready = ready.status, reason = ready.reason, message = ready.message, "new verdict");
+        tracing::info!(ready = ready.status, reason = ready.reason, detail = ready.message, "new verdict");
     }
     let reference = reference(subject);
     for event in events::events(old, new, executed) {
@@ -47,7 +47,7 @@ pub(super) fn log_step(executed: &Executed) {
             outcome = "refused",
             class = failure.class.name(),
             reason = failure.reason.name(),
-            message = failure.message,
+            detail = failure.message,
             request_id = failure.request_id,
             "step executed"
         ),

@@ -29,6 +29,7 @@ pub struct Census {
     pub backing_off: u64,
     conditions: BTreeMap<(&'static str, &'static str, &'static str), u64>,
     hand_offs: BTreeMap<PendingStep, HandOffs>,
+    oldest_deletion: SignedDuration,
 }
 
 /// Hand-offs of one kind.
@@ -44,6 +45,7 @@ pub(super) struct Facts {
     is_readable: bool,
     conditions: Box<[(ConditionType, TriState, Option<Reason>)]>,
     hand_offs: Box<[(PendingStep, Timestamp)]>,
+    deleted: Option<Timestamp>,
 }
 
 impl Facts {
@@ -54,7 +56,13 @@ impl Facts {
             is_readable,
             conditions: list("conditions").filter_map(condition).collect(),
             hand_offs: list("pendingActions").filter_map(hand_off).collect(),
+            deleted: None,
         }
+    }
+
+    /// The same of a resource whose deletion was asked for, then.
+    pub(super) fn deleted(self, deleted: Option<Timestamp>) -> Self {
+        Self { deleted, ..self }
     }
 }
 
@@ -77,6 +85,9 @@ impl Census {
     pub(super) fn count(&mut self, facts: &Facts, now: Timestamp) {
         self.resources += 1;
         self.unreadable += u64::from(!facts.is_readable);
+        if let Some(deleted) = facts.deleted {
+            self.oldest_deletion = self.oldest_deletion.max(now.duration_since(deleted));
+        }
         for (kind, verdict, reason) in &facts.conditions {
             let reason = reason.map_or(OTHER, |reason| reason.name());
             *self.conditions.entry((kind.name(), verdict.name(), reason)).or_default() += 1;
@@ -121,7 +132,9 @@ impl Census {
             ConstGauge::new(of_kind(step).oldest.as_secs_f64())
                 .encode(oldest.encode_family(&[("step", step.name())])?)?;
         }
-        Ok(())
+        let help = "How long the oldest resource that is deleted has been held, 0 where none is.";
+        let deletion = encoder.encode_descriptor("deletion_oldest", help, Some(&unit), MetricType::Gauge)?;
+        ConstGauge::new(self.oldest_deletion.as_secs_f64()).encode(deletion)
     }
 
     fn encode_plain(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {

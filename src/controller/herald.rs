@@ -63,8 +63,8 @@ impl Herald {
         }
     }
 
-    /// Publishes what is put down, until `stop`; what waits then is published for two seconds more. Only the first call
-    /// does anything.
+    /// Publishes what is put down, until `stop`; what waits then is published for two seconds more. A second call does
+    /// nothing while the first one runs.
     pub(super) async fn run(&self, meter: &Meter, stop: CancellationToken) {
         let Some(mut waiting) = self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         let pace = RateLimiter::direct(Quota::per_second(PER_SECOND).allow_burst(BURST));
@@ -83,6 +83,7 @@ impl Herald {
         if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
             tracing::warn!(left_out = waiting.len(), "the last events could not be published in time");
         }
+        *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(waiting);
     }
 
     async fn publish(&self, meter: &Meter, (event, about): Waiting) {

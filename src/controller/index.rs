@@ -39,6 +39,11 @@ struct Entry {
 }
 
 impl Index {
+    /// Takes a resource as it now is.
+    pub fn insert(&self, object: &Object) {
+        self.deliver(object);
+    }
+
     /// Takes a resource as it now is, and gives its name as others have it.
     pub(super) fn deliver(&self, object: &Object) -> Arc<Key> {
         let (key, entry) = (Key::of(&object.metadata), Entry::new(object));
@@ -62,7 +67,7 @@ impl Index {
     }
 
     /// A resource is gone. Returns its name as others have it.
-    pub(super) fn remove(&self, object: &Object) -> Option<Arc<Key>> {
+    pub fn remove(&self, object: &Object) -> Option<Arc<Key>> {
         self.lock().remove(&Key::of(&object.metadata))
     }
 
@@ -174,7 +179,8 @@ impl Entry {
             tenant: if claim.is_readable { object.tenant().into() } else { Box::default() },
             created: stored::created(metadata),
             is_settled: stored::is_settled(object),
-            facts: Facts::of(&object.status, claim.is_readable),
+            facts: Facts::of(&object.status, claim.is_readable)
+                .deleted(metadata.deletion_timestamp.as_ref().map(|time| time.0)),
             claim,
             body: Packed::of(object),
         }

@@ -87,7 +87,7 @@ impl<R> Operator<R> {
         Self { meter, ..self }
     }
 
-    /// Publishes events until `stop`, and for two seconds more what waits then.
+    /// Publishes events until `stop`, and for two seconds more what waits then. One call at a time.
     pub async fn publish(&self, stop: CancellationToken) {
         self.herald.run(&self.meter, stop).await;
     }

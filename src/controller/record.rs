@@ -3,24 +3,25 @@
 use std::time::Instant;
 
 use jiff::Timestamp;
-use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
 
 use super::clock;
 use super::error::ReconcileError;
 use super::meter::Meter;
+use super::object::Object;
 use super::patches;
 use super::recall::Handled;
-use super::stored::Stored;
-use crate::api::{FIELD_MANAGER, ThreatProtectionTenant, ThreatProtectionTenantStatus};
+use super::stored::{self, Stored};
+use crate::api::{FIELD_MANAGER, ThreatProtectionTenantStatus};
 
 /// How often a status that tells of an executed step is tried again when others touch the resource meanwhile.
 const INSISTENCE: u32 = 3;
 
 /// A writable view of one resource.
 pub(super) struct Record {
-    api: Api<DynamicObject>,
+    api: Api<Object>,
     name: String,
     uid: String,
     generation: i64,
@@ -42,16 +43,12 @@ pub(super) enum Released {
     Gone,
 }
 
-/// Requests that answer with an object of any shape, so that no spec can make a write fail.
-pub(super) fn api(client: &Client, namespace: &str) -> Api<DynamicObject> {
-    Api::namespaced_with(client.clone(), namespace, &ApiResource::erase::<ThreatProtectionTenant>(&()))
-}
-
 impl Record {
     /// Opens the record of a resource that was just read.
     pub(super) fn open(client: &Client, stored: &Stored, meter: &Meter) -> Result<Self, ReconcileError> {
         Ok(Self {
-            api: api(client, &stored.subject.namespace),
+            // Answers are read whatever their shape, so that no spec can make a write fail.
+            api: Api::namespaced(client.clone(), &stored.subject.namespace),
             name: stored.subject.name.clone(),
             uid: stored.subject.uid.clone(),
             generation: stored.subject.generation,
@@ -105,11 +102,13 @@ impl Record {
         self.write(status).await
     }
 
-    /// Reads the resource again, past every cache: goes on only if it still declares what this pass was planned from.
+    /// Reads the resource again, past every cache: goes on only if it still declares what this pass was planned from, and
+    /// still says what was written down about it.
     pub(super) async fn confirm(&self) -> Result<(), ReconcileError> {
         let current = self.read().await?;
         let is_unchanged = current.metadata.generation.unwrap_or_default() == self.generation
-            && current.finalizers() == self.finalizers.as_slice();
+            && current.finalizers() == self.finalizers.as_slice()
+            && self.is_status_of(&current)?;
         if is_unchanged { Ok(()) } else { Err(ReconcileError::Changed) }
     }
 
@@ -166,9 +165,7 @@ impl Record {
 
     async fn catch_up(&mut self) -> Result<(), ReconcileError> {
         let current = self.read().await?;
-        let status: Option<ThreatProtectionTenantStatus> =
-            current.data.get("status").and_then(|status| serde_json::from_value(status.clone()).ok());
-        if serde_json::to_value(status)? != self.status {
+        if !self.is_status_of(&current)? {
             return Err(ReconcileError::Changed);
         }
         self.is_behind = true;
@@ -176,13 +173,18 @@ impl Record {
         Ok(())
     }
 
-    async fn read(&self) -> Result<DynamicObject, ReconcileError> {
+    /// Whether nobody has written the status since.
+    fn is_status_of(&self, current: &Object) -> Result<bool, serde_json::Error> {
+        Ok(serde_json::to_value(stored::status(current))? == self.status)
+    }
+
+    async fn read(&self) -> Result<Object, ReconcileError> {
         let current =
             self.api.get(&self.name).await.map_err(|error| ReconcileError::cluster("read the resource", error))?;
         if current.uid().as_deref() == Some(self.uid.as_str()) { Ok(current) } else { Err(ReconcileError::Gone) }
     }
 
-    fn keep(&mut self, current: &DynamicObject) {
+    fn keep(&mut self, current: &Object) {
         self.finalizers = current.finalizers().to_vec();
         if let Some(version) = current.resource_version() {
             self.version.clone_from(&version);

@@ -80,11 +80,17 @@ where
     };
     let Some(term) = heartbeat.beat_while(lead).await else { return Ok(()) };
     meter.leads(true);
+    let last_word = CancellationToken::new();
+    let herald = publish(&operator, &last_word);
     let outcome = work(operator, concurrency, (&heartbeat, &shutdown), term.as_ref()).await;
     meter.leads(false);
     if let Some(term) = term {
         term.resign().await;
     }
+    // Nobody needs to wait for them.
+    last_word.cancel();
+    // It bounds itself, and a panic of it would have been told.
+    let _ended = herald.await;
     outcome
 }
 
@@ -98,8 +104,7 @@ async fn work<R>(
 where
     R: Observe + Execute + Send + Sync + 'static,
 {
-    let (lost, last_word) = (term.map_or_else(CancellationToken::new, Term::lost), CancellationToken::new());
-    let herald = publish(&operator, &last_word);
+    let lost = term.map_or_else(CancellationToken::new, Term::lost);
     operator.agenda.open(|| operator.resources.all(), Instant::now(), fastrand::f64);
     let mut passes = Passes::new(operator, concurrency);
     let outcome = tokio::select! {
@@ -115,10 +120,6 @@ where
     } else {
         tracing::warn!("passes were cut off: they did not end within {} s", time.as_secs());
     }
-    drop(passes);
-    last_word.cancel();
-    // It bounds itself, and a panic of it would have been told.
-    let _ended = herald.await;
     outcome
 }
 

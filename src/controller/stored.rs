@@ -132,7 +132,7 @@ pub(super) fn created(metadata: &ObjectMeta) -> Timestamp {
 }
 
 /// What was last reported, as far as it can be read.
-fn status(object: &Object) -> Option<ThreatProtectionTenantStatus> {
+pub(super) fn status(object: &Object) -> Option<ThreatProtectionTenantStatus> {
     if object.status.is_null() {
         return None;
     }

@@ -63,10 +63,10 @@ impl Work {
     ) -> Result<Self, ReconcileError> {
         let Some(step) = self.plan.next().cloned() else { return Ok(self) };
         let Some(act) = self.act(operator, &step).await else { return Ok(self) };
-        if step.change.needs_intent() {
-            self = self.intend(record).await?;
-        }
-        if step.change.needs_fresh_declaration() {
+        // An intent that is written in this pass has proved that the resource is as this pass knows it; one that was found
+        // may be an old version's, whose step is long done or taken back.
+        let is_written = step.change.needs_intent() && self.intend(record).await?;
+        if step.change.needs_fresh_declaration() || (step.change.needs_intent() && !is_written) {
             record.confirm().await?;
         }
         // The process may have stood still since the pass began, longer than others wait for it.
@@ -102,14 +102,15 @@ impl Work {
     }
 
     /// Writes down what is about to be sent, unless exactly that is written already: a process that dies after the
-    /// request left finds it, with its parameters and the pinned region.
-    async fn intend(mut self, record: &mut Record) -> Result<Self, ReconcileError> {
+    /// request left finds it, with its parameters and the pinned region. Whether it had to be written.
+    async fn intend(&mut self, record: &mut Record) -> Result<bool, ReconcileError> {
         let intent = report(&self.situation, &self.plan);
-        if !is_persisted(&intent, self.situation.memory.status())? {
-            record.write(&intent).await?;
-            self.situation.memory = Memory::new(Some(intent));
+        if is_persisted(&intent, self.situation.memory.status())? {
+            return Ok(false);
         }
-        Ok(self)
+        let is_written = record.write(&intent).await?;
+        self.situation.memory = Memory::new(Some(intent));
+        Ok(is_written)
     }
 }
 

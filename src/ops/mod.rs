@@ -1,5 +1,6 @@
 //! What keeps a process observable and well-behaved: logs, metrics, probes and shutdown. It knows nothing of the domain.
 
+pub mod exposition;
 pub mod heartbeat;
 pub mod metrics;
 pub mod probes;

@@ -28,6 +28,7 @@ pub struct Readiness {
     pending: Arc<Mutex<BTreeSet<&'static str>>>,
     details: Arc<OnceLock<Details>>,
     metrics: Arc<OnceLock<Metrics>>,
+    has_metrics: bool,
 }
 
 impl Readiness {
@@ -38,7 +39,14 @@ impl Readiness {
             pending: Arc::new(Mutex::new(pending.into_iter().collect())),
             details: Arc::default(),
             metrics: Arc::default(),
+            has_metrics: true,
         }
+    }
+
+    /// The same, whose metrics are served elsewhere and not beside the probes.
+    #[must_use]
+    pub fn without_metrics(self) -> Self {
+        Self { has_metrics: false, ..self }
     }
 
     /// `what` is done.
@@ -56,7 +64,8 @@ impl Readiness {
         let _is_first = self.metrics.set(metrics).is_ok();
     }
 
-    fn measured(&self) -> (StatusCode, String) {
+    /// The metrics as they are served.
+    pub(super) fn measured(&self) -> (StatusCode, String) {
         match self.metrics.get().map(Metrics::text) {
             Some(Ok(text)) => (StatusCode::OK, text),
             Some(Err(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written\n".to_owned()),
@@ -103,11 +112,9 @@ fn router(heartbeat: Heartbeat, readiness: Readiness) -> Router {
     let measured = get(|State((_, readiness)): State<(Heartbeat, Readiness)>| async move {
         ([(CONTENT_TYPE, metrics::CONTENT)], readiness.measured())
     });
-    Router::new()
-        .route("/livez", livez)
-        .route("/readyz", readyz)
-        .route("/metrics", measured)
-        .with_state((heartbeat, readiness))
+    let routes = Router::new().route("/livez", livez).route("/readyz", readyz);
+    let routes = if readiness.has_metrics { routes.route("/metrics", measured) } else { routes };
+    routes.with_state((heartbeat, readiness))
 }
 
 #[cfg(test)]

@@ -127,10 +127,11 @@ impl Change {
         }
     }
 
-    /// Whether the resource must be read again, uncached, before this is sent: it takes something away.
+    /// Whether the resource must be read again, uncached, before this is sent: it takes something away, or nothing is
+    /// written before it that an old version of the resource would fail.
     #[must_use]
     pub const fn needs_fresh_declaration(&self) -> bool {
-        matches!(self, Self::Disable { .. } | Self::Unlink { .. } | Self::Deprovision)
+        !matches!(self, Self::Enable { .. })
     }
 
     /// Whether the intent must be in status before this is sent; the other changes are absolute and repeatable.

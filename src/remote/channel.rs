@@ -2,15 +2,17 @@
 //! was asked (no redirect), and from the right one of the two worlds (a simulator, or Microsoft).
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use reqwest::{Client, Request};
 
-use super::http::{self, Answer, BodyLimit, ClientError, ClientOptions, ExchangeError, Url};
+use super::http::{self, Answer, BodyLimit, Circuits, ClientError, ClientOptions, ExchangeError, Url};
 use super::meter::{Asked, Meter};
 use crate::api::Reason;
 use crate::plan::failure::{ErrorClass, Failure};
+use crate::tenant::TenantId;
 
 /// What is asked, for messages and the log: "Microsoft Graph could not be asked for {what}".
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +25,8 @@ pub(super) struct Matter<'a> {
     pub request_id: &'a str,
     /// The same for metrics.
     pub asked: Asked,
+    /// The tenant that is asked; none where the address says it.
+    pub tenant: Option<TenantId>,
 }
 
 impl Matter<'_> {
@@ -38,6 +42,7 @@ pub(super) struct Channel {
     client: Client,
     allow_simulator: bool,
     meter: Meter,
+    circuits: Arc<Circuits>,
 }
 
 impl fmt::Debug for Channel {
@@ -53,7 +58,7 @@ impl Channel {
         let base = Url::parse("https://login.microsoftonline.com")
             .map_err(|error| ClientError::Build { cause: error.to_string() })?;
         let client = http::client(&ClientOptions { base: &base, timeout, ca_bundle, identity: None })?;
-        Ok(Self { client, allow_simulator, meter: Meter::default() })
+        Ok(Self { client, allow_simulator, meter: Meter::default(), circuits: Arc::default() })
     }
 
     /// What is counted of the requests.
@@ -67,11 +72,17 @@ impl Channel {
     }
 
     /// Sends a request and reads its answer. `Err` where there is none, or it is not one of whom was asked; then its
-    /// body was not looked at. One line goes to the log, without header and body.
+    /// body was not looked at. One line goes to the log, without header and body. A host that does not answer anybody is
+    /// not asked each time: then what it last said is said again.
     pub(super) async fn send(&self, matter: &Matter<'_>, request: Request, now: Timestamp) -> Result<Answer, Failure> {
         let host = request.url().host_str().map(http::clean).unwrap_or_default();
-        let started = Instant::now();
+        let whom = matter.tenant.map_or_else(|| request.url().path().to_owned(), |tenant| tenant.to_string());
+        let (started, peer) = (Instant::now(), http::host(&request));
+        if let Err(error) = self.circuits.admit(&request, started) {
+            return Err(Failure { request_id: None, ..without_answer(matter, &host, &error) });
+        }
         let result = http::exchange(&self.client, request, BodyLimit::Microsoft, now).await;
+        self.circuits.ended((&peer, &whom), result.as_ref().err(), Instant::now());
         self.meter.ended(matter.asked, &result, started.elapsed());
         log(matter, &host, &result, started);
         let answer = result.map_err(|error| without_answer(matter, &host, &error))?;
@@ -136,6 +147,6 @@ fn log(matter: &Matter<'_>, host: &str, result: &Result<Answer, ExchangeError>, 
         Err(error) => (None, None, Some(error.to_string())),
     };
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let Matter { whom, what, request_id: client_request_id, asked: _ } = matter;
+    let Matter { whom, what, request_id: client_request_id, asked: _, tenant: _ } = matter;
     tracing::debug!(operation = what, host, status, client_request_id, request_id, error, milliseconds, "asked {whom}");
 }

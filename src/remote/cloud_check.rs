@@ -130,7 +130,8 @@ fn kept_until(check: &CloudCheck, now: Timestamp) -> Option<Timestamp> {
 async fn ask(channel: &Channel, login: &str, tenant: TenantId, now: Timestamp) -> Result<CloudCheck, Failure> {
     let request_id = Uuid::new_v4().to_string();
     let asked = Asked::OPENID;
-    let matter = Matter { whom: "Microsoft Entra", what: "the tenant's cloud", request_id: &request_id, asked };
+    let (whom, what) = ("Microsoft Entra", "the tenant's cloud");
+    let matter = Matter { whom, what, request_id: &request_id, asked, tenant: Some(tenant) };
     let address = format!("{login}/{tenant}/v2.0/.well-known/openid-configuration");
     let url = Url::parse(&address).map_err(|error| {
         without_answer(&matter, &clean(login), &ExchangeError::Unsendable { cause: error.to_string() })

@@ -13,6 +13,7 @@ use reqwest::{Certificate, Client, Identity, Request};
 pub use reqwest::Url;
 
 mod answer;
+mod circuit;
 mod failure;
 mod text;
 
@@ -20,6 +21,7 @@ mod text;
 mod tests;
 
 pub use answer::{Answer, BodyLimit, retry_after};
+pub use circuit::{Circuits, host};
 pub use failure::ExchangeError;
 pub use text::{clean, percent_encode};
 

@@ -71,6 +71,13 @@ impl Default for Meter {
     }
 }
 
+/// Shows counters and budgets of nobody, for the documentation.
+pub fn register_sample(registry: &mut Registry) {
+    Meter::default().register(registry);
+    let untouched = |api| (api, Left { share: 1.0, held_back: 0 });
+    registry.register_collector(Box::new(Budgets(move || [Api::Graph, Api::Arm].map(untouched).into())));
+}
+
 impl Meter {
     /// Shows the counters.
     pub fn register(&self, registry: &mut Registry) {

@@ -237,7 +237,8 @@ impl Session<'_> {
         let api = call.operation.api();
         let request_id = Uuid::new_v4().to_string();
         let (what, asked) = (call.operation.name(), Asked::of(call.operation));
-        let matter = Matter { whom: name(api), what, request_id: &request_id, asked };
+        let tenant = Some(self.payer.tenant);
+        let matter = Matter { whom: name(api), what, request_id: &request_id, asked, tenant };
         let base = self.gate.hosts.base(self.cloud, api);
         let url = address::join(base, &call.path).ok_or_else(|| {
             let message = format!(

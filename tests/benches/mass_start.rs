@@ -87,7 +87,7 @@ async fn measure(arguments: &Arguments) -> bool {
     print_memory(&start);
     print_calls(&stage).await;
 
-    let (idle, after) = idle(operator.process.pid(), idle_seconds).await;
+    let (idle, after) = idle(&stage, operator.process.pid(), idle_seconds).await;
     println!("\nidle for {idle_seconds} s");
     row("processor time a second", format!("{:.2} ms", idle * 1000.0));
     print_memory(&after);
@@ -247,18 +247,22 @@ async fn calls(stage: &Stage) -> BTreeMap<String, usize> {
 }
 
 /// Waits until the operator has nothing left to do: events follow at a pace of their own.
-async fn settle(pid: u32) {
-    let mut quiet = 0;
-    while quiet < 5 {
-        let before = Usage::of(pid).processor;
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        quiet = if Usage::of(pid).processor - before < 0.011 { quiet + 1 } else { 0 };
+async fn settle(stage: &Stage) {
+    let mut before = BTreeMap::new();
+    loop {
+        let mut now = calls(stage).await;
+        now.retain(|what, _| !what.contains("leases"));
+        if now == before {
+            return;
+        }
+        before = now;
+        tokio::time::sleep(Duration::from_secs(3)).await;
     }
 }
 
 /// Processor time a second of a process that has nothing to do, and what it has used by then.
-async fn idle(pid: u32, seconds: u64) -> (f64, Usage) {
-    settle(pid).await;
+async fn idle(stage: &Stage, pid: u32, seconds: u64) -> (f64, Usage) {
+    settle(stage).await;
     let stretch = Duration::from_secs(seconds.max(1));
     let before = Usage::of(pid);
     tokio::time::sleep(stretch).await;

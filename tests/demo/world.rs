@@ -137,6 +137,7 @@ fn configuration(namespace: String, broker: Option<Announcement>, microsoft: Ann
         microsoft: Some(microsoft),
         microsoft_lines: "  requestsPerMinute: 6000\n".to_owned(),
         log_filter: None,
+        log_filter_file: None,
         allow_simulator: true,
     }
 }

@@ -1,6 +1,6 @@
 //! The operator is killed in the middle of a request, at instants that are known, and started again.
 //!
-//! Whatever the instant: the tenant is created once, or deprovisioned once, and its region is the one that was pinned.
+//! Whatever the instant: each effect on the tenant happens once, and its region is the one that was pinned.
 
 use std::net::SocketAddr;
 
@@ -12,12 +12,16 @@ use crate::support::proxy::Proxy;
 use crate::support::stage::{Configuration, Operator, Stage};
 
 const ENABLED: &[&str] = &["seeded", "instanceCreated", "turnedOn"];
+const DISABLED: &[&str] = &["seeded", "instanceCreated", "turnedOn", "turnedOff"];
+const LINKED: &[&str] = &["seeded", "instanceCreated", "turnedOn", "linked"];
 const DEPROVISIONED: &[&str] = &["seeded", "instanceCreated", "turnedOn", "deprovisioned", "instanceDeleted"];
 
 /// Which request is under way when the operator dies.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Request {
     Enable,
+    Disable,
+    Link,
     Deprovision,
 }
 
@@ -25,6 +29,7 @@ impl Request {
     const fn endpoint(self) -> &'static str {
         match self {
             Self::Enable => "provision",
+            Self::Disable | Self::Link => "update",
             Self::Deprovision => "deprovision",
         }
     }
@@ -32,14 +37,37 @@ impl Request {
     const fn method(self) -> &'static str {
         match self {
             Self::Enable => "PUT",
+            Self::Disable | Self::Link => "PATCH",
             Self::Deprovision => "DELETE",
         }
     }
 
-    const fn step(self) -> &'static str {
+    /// The step of the intent that is written first; the other changes are absolute and repeatable.
+    const fn intent(self) -> Option<&'static str> {
         match self {
-            Self::Enable => "Enable",
-            Self::Deprovision => "Deprovision",
+            Self::Enable => Some("Enable"),
+            Self::Disable | Self::Link => None,
+            Self::Deprovision => Some("Deprovision"),
+        }
+    }
+
+    /// The whole life of the tenant, in the end.
+    const fn effects(self) -> &'static [&'static str] {
+        match self {
+            Self::Enable => ENABLED,
+            Self::Disable => DISABLED,
+            Self::Link => LINKED,
+            Self::Deprovision => DEPROVISIONED,
+        }
+    }
+
+    /// What is edited while no operator runs, so that the request is the next thing to do.
+    fn edit(self) -> Option<Value> {
+        match self {
+            Self::Enable => None,
+            Self::Disable => Some(json!({"desiredState": "Disabled"})),
+            Self::Link => Some(json!({"integrations": [{"name": "intune", "type": "EndpointIntune"}]})),
+            Self::Deprovision => Some(confirmed()),
         }
     }
 }
@@ -64,12 +92,14 @@ impl Scene {
         if matches!(broker, Broker::Slow) {
             stage.simulator.settings(None, slow_broker()).await.unwrap();
         }
-        if request == Request::Deprovision {
+        if let Some(edit) = request.edit() {
             let operator = stage.operator(&stage.configuration()).await;
             stage.apply("contoso", Self::spec(request)).await.unwrap();
             stage.until_current("contoso").await;
             drop(operator);
-            stage.edit("contoso", confirmed()).await.unwrap();
+            stage.edit("contoso", edit).await.unwrap();
+        }
+        if request == Request::Deprovision {
             stage.resources().delete("contoso", &kube::api::DeleteParams::default()).await.unwrap();
         }
         Self { stage, request }
@@ -101,11 +131,12 @@ impl Scene {
         self.stage.simulator.effects(TENANT).await.unwrap()
     }
 
-    /// What the operator had written down before the request could reach anybody.
+    /// What the operator had written down before the request could reach anybody, where it writes that down.
     async fn assert_intent_is_stored(&self) {
         let resource = self.stage.read("contoso").await;
         let operation = &resource["status"]["operation"];
-        assert_eq!(operation["step"], self.request.step(), "{resource:#}");
+        let Some(step) = self.request.intent() else { return };
+        assert_eq!(operation["step"], step, "{resource:#}");
         assert!(operation["acceptTime"].is_null() && operation["endTime"].is_null(), "{operation:#}");
         assert_eq!(resource["status"]["dataLocation"]["region"], "US");
     }
@@ -113,18 +144,14 @@ impl Scene {
     /// A new operator brings it to its end, and nothing happens twice.
     async fn assert_ends_well(&self) -> Operator {
         let operator = self.stage.operator(&self.stage.configuration()).await;
-        match self.request {
-            Request::Enable => {
-                let resource = self.stage.until_current("contoso").await;
-                assert_eq!(resource["status"]["dataLocation"]["region"], "US");
-                assert_eq!(self.effects().await, ENABLED);
-                assert!(resource["status"]["operation"].is_null(), "{resource:#}");
-            }
-            Request::Deprovision => {
-                gone(&self.stage, "contoso").await;
-                assert_eq!(self.effects().await, DEPROVISIONED);
-            }
+        if self.request == Request::Deprovision {
+            gone(&self.stage, "contoso").await;
+        } else {
+            let resource = self.stage.until_current("contoso").await;
+            assert_eq!(resource["status"]["dataLocation"]["region"], "US");
+            assert!(resource["status"]["operation"].is_null(), "{resource:#}");
         }
+        assert_eq!(self.effects().await, self.request.effects());
         operator
     }
 }
@@ -139,6 +166,10 @@ async fn with_each<Play: Future<Output = ()>>(play: impl Fn(Request, Broker) -> 
     tokio::join!(
         play(Request::Enable, Broker::AtOnce),
         play(Request::Enable, Broker::Slow),
+        play(Request::Disable, Broker::AtOnce),
+        play(Request::Disable, Broker::Slow),
+        play(Request::Link, Broker::AtOnce),
+        play(Request::Link, Broker::Slow),
         play(Request::Deprovision, Broker::AtOnce),
         play(Request::Deprovision, Broker::Slow),
     );
@@ -186,9 +217,8 @@ async fn killed_while_the_request_is_with_a_broker_that_has_not_acted() {
             scene.stage.simulator.count(TENANT, request.method()).await.unwrap() == 2
         })
         .await;
-        let expected = if request == Request::Enable { ENABLED } else { DEPROVISIONED };
-        assert_eq!(scene.effects().await, expected);
-        if request == Request::Enable {
+        assert_eq!(scene.effects().await, request.effects());
+        if request != Request::Deprovision {
             assert_settled(&scene.stage, "contoso", TENANT).await;
         }
     })

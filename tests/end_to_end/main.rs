@@ -33,6 +33,7 @@ mod replicas;
 mod scale;
 mod sign_in;
 mod verdicts;
+mod watched;
 mod watching;
 
 /// The tenant of most stories. Each stage has its own simulator, so stories do not meet.

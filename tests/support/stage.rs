@@ -77,6 +77,8 @@ pub(crate) struct Configuration {
     pub(crate) microsoft_lines: String,
     /// Directives for the log.
     pub(crate) log_filter: Option<&'static str>,
+    /// A file with directives for the log.
+    pub(crate) log_filter_file: Option<PathBuf>,
     /// Whether the operator is started for the simulator, where `microsoft` names one.
     pub(crate) allow_simulator: bool,
 }
@@ -213,6 +215,7 @@ impl Stage {
             // Stages look every second.
             microsoft_lines: "  requestsPerMinute: 6000\n".to_owned(),
             log_filter: None,
+            log_filter_file: None,
             allow_simulator: true,
         }
     }
@@ -241,6 +244,9 @@ impl Stage {
         }
         if let Some(filter) = configuration.log_filter {
             command.arg("--log-filter").arg(filter);
+        }
+        if let Some(file) = &configuration.log_filter_file {
+            command.arg("--log-filter-file").arg(file);
         }
         command.env("KUBECONFIG", kubeconfig).env_remove("RUST_LOG");
         let log = format!("operator-{}-{}", self.namespace, uuid::Uuid::new_v4().simple());
@@ -377,7 +383,7 @@ fn brief(resource: &Value) -> String {
     )
 }
 
-async fn apply_definition(client: &Client) {
+pub(crate) async fn apply_definition(client: &Client) {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     let definition = custom_resource_definition();
     definitions

@@ -176,6 +176,7 @@ async fn forecast(
         watch_namespace: namespace,
         leader_election: _,
         probes: _,
+        metrics: _,
     } = config;
     let own_identity = microsoft.own_identity.clone();
     let remote = outside::configured::<OnlineError>(broker, microsoft, place.allow_simulator, &client).await?;

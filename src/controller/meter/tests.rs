@@ -133,14 +133,16 @@ fn what_is_seen_in_the_cluster_is_gathered_when_it_is_asked_for() {
         let foreign = [("Ready", "False", "Invented: c0ffee", CREATED), ("Secret", "True", "Secret", CREATED)];
         census.count(&facts(&status(&[stalled])), at("2026-01-01T01:00:00Z"));
         census.count(&facts(&status(&foreign)), at("2026-01-01T01:00:00Z"));
-        census.count(&Facts::of(&serde_json::Value::Null, true), at(CREATED));
-        census.count(&Facts::of(&serde_json::Value::Null, false), at(CREATED));
+        let blank = |is_readable| Facts::of(&serde_json::Value::Null, is_readable).deleted(Some(at(CREATED)));
+        census.count(&blank(true), at("2026-01-01T00:00:05Z"));
+        census.count(&blank(false), at("2026-01-01T00:00:02Z"));
         census
     });
     assert_shows(
         &meter,
         &[
             "resources 4",
+            "deletion_oldest_seconds 5.0",
             "resources_unreadable 1",
             "queue_depth 4",
             "resources_backing_off 1",

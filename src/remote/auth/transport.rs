@@ -81,7 +81,7 @@ impl TokenTransport {
 
     async fn bought(&self, request: &Request) -> Result<AsyncRawResponse, Failure> {
         let request_id = Uuid::new_v4().to_string();
-        let matter = Matter { whom: WHOM, what: WHAT, request_id: &request_id, asked: Asked::TOKEN };
+        let matter = Matter { whom: WHOM, what: WHAT, request_id: &request_id, asked: Asked::TOKEN, tenant: None };
         let url = request.url().clone();
         let host = url.host_str().unwrap_or_default().to_owned();
         let (Method::Post, Body::Bytes(form)) = (request.method(), request.body().clone()) else {

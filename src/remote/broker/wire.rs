@@ -18,7 +18,7 @@ use super::settings::{BrokerAuth, BrokerSettings, BrokerSetupError};
 use super::verdict;
 use crate::plan::failure::Failure;
 use crate::remote::Caller;
-use crate::remote::http::{self, BodyLimit, ClientOptions, ExchangeError};
+use crate::remote::http::{self, BodyLimit, Circuits, ClientOptions, ExchangeError};
 use crate::remote::meter::Meter;
 
 /// What the specification calls us, in `context` and in the originating identity.
@@ -36,6 +36,7 @@ pub(super) struct Wire {
     cluster_id: String,
     health: Mutex<BrokerHealth>,
     meter: Meter,
+    circuits: Circuits,
 }
 
 impl Wire {
@@ -60,7 +61,15 @@ impl Wire {
             authorization.set_sensitive(true);
             headers.insert(AUTHORIZATION, authorization);
         }
-        Ok(Self { client, base, headers, cluster_id, health: Mutex::default(), meter: Meter::default() })
+        Ok(Self {
+            client,
+            base,
+            headers,
+            cluster_id,
+            health: Mutex::default(),
+            meter: Meter::default(),
+            circuits: Circuits::default(),
+        })
     }
 
     /// Counts with others.
@@ -104,8 +113,11 @@ impl Wire {
         let request = self
             .request(act, query, body, &request_id)
             .map_err(|error| verdict::without_answer(act, &error, Some(request_id.clone())))?;
-        let started = Instant::now();
+        let (started, host) = (Instant::now(), http::host(&request));
+        // What it last said is said again; nothing was sent that an id could be looked up for.
+        self.circuits.admit(&request, started).map_err(|error| verdict::without_answer(act, &error, None))?;
         let result = http::exchange(&self.client, request, BodyLimit::Broker, now).await;
+        self.circuits.ended((&host, &act.path()), result.as_ref().err(), Instant::now());
         self.meter.ended(act.asked(), &result, started.elapsed());
         log(act, &request_id, &result, started);
         let http::Answer { status, retry_after, body, .. } =

@@ -16,7 +16,7 @@ fn now() -> Timestamp {
 
 fn read(status: u16, body: &str, retry_after: Option<i64>) -> Failure {
     let asked = crate::remote::meter::Asked::TOKEN;
-    let matter = Matter { whom: "Microsoft Entra", what: "a token", request_id: REQUEST, asked };
+    let matter = Matter { whom: "Microsoft Entra", what: "a token", request_id: REQUEST, asked, tenant: None };
     failure(&matter, (status, body.as_bytes()), retry_after.map(SignedDuration::from_secs), now())
 }
 
@@ -189,7 +189,7 @@ proptest! {
     #[test]
     fn no_body_makes_it_panic_or_shows_through(bytes in mutated(), status in 400..600_u16) {
         let asked = crate::remote::meter::Asked::TOKEN;
-    let matter = Matter { whom: "Microsoft Entra", what: "a token", request_id: REQUEST, asked };
+    let matter = Matter { whom: "Microsoft Entra", what: "a token", request_id: REQUEST, asked, tenant: None };
         let failure = failure(&matter, (status, &bytes), None, now());
         prop_assert!(!failure.message.is_empty() && !failure.to_string().contains("pl4nted"));
         prop_assert!(!failure.message.chars().any(char::is_control));
