@@ -89,8 +89,9 @@ where
         let Some(key) = self.keys.remove(&id) else { return };
         let next = ended.unwrap_or_else(|error| {
             log(&key, &error);
-            let known = self.operator.resources.version(&key).map(|(uid, _)| uid);
-            self.operator.retry(known.as_deref(), &error)
+            // Of one that the watch shows no more nothing is to be tried again.
+            let known = self.operator.resources.version(&key);
+            known.map_or(Next::OnChange, |(uid, _)| self.operator.retry(&uid, &error))
         });
         let now = Instant::now();
         self.operator.agenda.done(&key, due(next, now), now);
@@ -98,16 +99,16 @@ where
 }
 
 impl<R> Operator<R> {
-    /// When to look again after a pass that could not be finished; it is remembered that it was not. `known` is the uid of
-    /// the resource, where the watch shows one of this name.
+    /// When to look again at the resource with this uid after a pass that could not be finished; it is remembered that it
+    /// was not.
     #[must_use]
-    pub fn retry(&self, known: Option<&str>, error: &ReconcileError) -> Next {
-        retry(&self.recall, known, error, fastrand::f64())
+    pub fn retry(&self, uid: &str, error: &ReconcileError) -> Next {
+        retry(&self.recall, uid, error, fastrand::f64())
     }
 }
 
-fn retry(recall: &Recall, known: Option<&str>, error: &ReconcileError, jitter: f64) -> Next {
-    let Some(uid) = known else { return Next::OnChange };
+/// When to try again, where the watch still shows the resource.
+fn retry(recall: &Recall, uid: &str, error: &ReconcileError, jitter: f64) -> Next {
     match error {
         ReconcileError::Changed => {
             recall.wake(uid);
@@ -151,16 +152,15 @@ mod tests {
     #[test]
     fn a_changed_resource_is_looked_at_soon_and_one_that_is_gone_once_more_until_the_watch_says_so() {
         let (recall, gone) = (Recall::default(), ReconcileError::Gone);
-        assert_eq!(retry(&recall, Some("u"), &ReconcileError::Changed, 0.5), Next::After(CATCH_UP));
-        assert_eq!(retry(&recall, Some("u"), &gone, 0.5), Next::After(Duration::from_secs(1)));
-        assert_eq!(retry(&recall, None, &gone, 0.5), Next::OnChange);
+        assert_eq!(retry(&recall, "u", &ReconcileError::Changed, 0.5), Next::After(CATCH_UP));
+        assert_eq!(retry(&recall, "u", &gone, 0.5), Next::After(Duration::from_secs(1)));
     }
 
     #[test]
     fn faults_are_met_with_growing_delays() {
         let (recall, fault) = (Recall::default(), ReconcileError::Incomplete { field: "uid" });
-        assert_eq!(retry(&recall, Some("u"), &fault, 0.5), Next::After(Duration::from_secs(1)));
-        assert_eq!(retry(&recall, Some("u"), &fault, 0.5), Next::After(Duration::from_secs(2)));
-        assert_eq!(retry(&recall, Some("other"), &fault, 0.5), Next::After(Duration::from_secs(1)));
+        assert_eq!(retry(&recall, "u", &fault, 0.5), Next::After(Duration::from_secs(1)));
+        assert_eq!(retry(&recall, "u", &fault, 0.5), Next::After(Duration::from_secs(2)));
+        assert_eq!(retry(&recall, "other", &fault, 0.5), Next::After(Duration::from_secs(1)));
     }
 }

@@ -103,14 +103,34 @@ impl Record {
         self.write(status).await
     }
 
+    /// Writes what is about to be sent. Somebody who labels the resource all the time must not keep us from it: a conflict
+    /// is tried again, as long as what this pass was planned from is still what is declared.
+    pub(super) async fn intend(&mut self, status: &ThreatProtectionTenantStatus) -> Result<bool, ReconcileError> {
+        for _ in 0..INSISTENCE {
+            match self.write(status).await {
+                Err(ReconcileError::Changed) => {
+                    let current = self.unchanged().await?;
+                    self.is_behind = true;
+                    self.keep(&current);
+                }
+                settled => return settled,
+            }
+        }
+        self.write(status).await
+    }
+
     /// Reads the resource again, past every cache: goes on only if it still declares what this pass was planned from, and
     /// still says what was written down about it.
     pub(super) async fn confirm(&self) -> Result<(), ReconcileError> {
+        self.unchanged().await.map(drop)
+    }
+
+    async fn unchanged(&self) -> Result<Object, ReconcileError> {
         let current = self.read().await?;
         let is_unchanged = current.metadata.generation.unwrap_or_default() == self.generation
             && current.finalizers() == self.finalizers.as_slice()
             && self.is_status_of(&current)?;
-        if is_unchanged { Ok(()) } else { Err(ReconcileError::Changed) }
+        if is_unchanged { Ok(current) } else { Err(ReconcileError::Changed) }
     }
 
     /// Adds our finalizer, unless the resource changed.

@@ -108,7 +108,7 @@ impl Work {
         if is_persisted(&intent, self.situation.memory.status())? {
             return Ok(false);
         }
-        let is_written = record.write(&intent).await?;
+        let is_written = record.intend(&intent).await?;
         self.situation.memory = Memory::new(Some(intent));
         Ok(is_written)
     }

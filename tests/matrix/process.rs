@@ -44,7 +44,7 @@ impl Process {
         let object = object(delivered);
         let ended = Box::pin(controller::reconcile(&object, &self.operator)).await;
         if let Err(error) = &ended {
-            let _next = self.operator.retry(object.metadata.uid.as_deref(), error);
+            let _next = self.operator.retry(object.metadata.uid.as_deref().unwrap_or_default(), error);
         }
         let at_once = CancellationToken::new();
         at_once.cancel();
