@@ -31,6 +31,7 @@ mod policies;
 mod release;
 mod scale;
 mod sign_in;
+mod storm;
 mod verdicts;
 mod watched;
 

@@ -14,3 +14,4 @@ pub(crate) mod microsoft;
 pub(crate) mod proxy;
 pub(crate) mod simulator;
 pub(crate) mod stage;
+pub(crate) mod storm;
