@@ -39,6 +39,9 @@ mod tests;
 /// is open, and a person who mended what was refused a moment ago must not find the old answer.
 const RENEWAL: SignedDuration = SignedDuration::from_secs(5);
 
+/// A pass tells its time in whole seconds, so that two of them may see a wait go by up to one second faster than it does.
+const GRAIN: SignedDuration = SignedDuration::from_secs(1);
+
 /// What the administrator configures for Microsoft's APIs.
 #[derive(Clone)]
 pub struct MicrosoftSettings {
@@ -190,7 +193,8 @@ impl Session<'_> {
 
     /// Notes a 429 that came inside of an answer, as the parts of a batch have it.
     pub fn note_throttled(&self, api: Api, retry_after: Option<SignedDuration>) {
-        let wait = self.gate.budget.refused(&self.payer, api, retry_after, self.time());
+        let wait = retry_after.map(|wait| wait.saturating_add(GRAIN));
+        let wait = self.gate.budget.refused(&self.payer, api, wait, self.time());
         self.gate.meter().waits(api.name(), wait.added);
     }
 

@@ -107,6 +107,15 @@ impl Delivery {
         }
     }
 
+    /// Every `Retry-After` that is sent, those of the parts of a batch included.
+    #[must_use]
+    pub(super) fn retry_after(&self) -> Vec<String> {
+        let Self::Sent(answer) = self else { return Vec::new() };
+        let own = answer.headers.iter().filter(|(name, _)| name == "retry-after").map(|(_, value)| value.as_str());
+        let parts = answer.body.get("responses").and_then(Value::as_array).into_iter().flatten();
+        own.chain(parts.filter_map(|part| part.pointer("/headers/Retry-After")?.as_str())).map(str::to_owned).collect()
+    }
+
     /// The HTTP response.
     #[must_use]
     pub(super) fn into_response(self) -> Response {

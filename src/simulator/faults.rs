@@ -19,6 +19,14 @@ pub struct Order {
     /// How many more requests it hits; `null` is for ever, absent is once.
     #[serde(default = "once")]
     pub times: Option<u32>,
+    /// The chance that it hits a request that it is meant for, from 0 to 1; every one when absent. A request that an older
+    /// fault has hit is not drawn for: after one with a share of 0.5, one with 0.2 hits a tenth of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// Where the draws for `share` begin, so that the same requests in the same order are hit again; the fault's own id
+    /// when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// What goes wrong.
     pub fault: Fault,
 }
@@ -129,6 +137,8 @@ pub struct Planned {
     /// What was ordered; `times` counts down.
     #[serde(flatten)]
     pub order: Order,
+    #[serde(skip)]
+    draws: fastrand::Rng,
 }
 
 /// All faults, in the order in which they were posted.
@@ -147,11 +157,26 @@ pub struct Hits {
     pub fault: Option<Fault>,
 }
 
+impl Order {
+    /// Whether `share` is a chance.
+    #[must_use]
+    pub fn has_valid_share(&self) -> bool {
+        self.share.is_none_or(|share| (0.0..=1.0).contains(&share))
+    }
+}
+
+impl Planned {
+    fn is_drawn(&mut self) -> bool {
+        self.order.share.is_none_or(|share| self.draws.f64() < share)
+    }
+}
+
 impl Faults {
     /// Adds a fault and returns its id.
     pub fn add(&mut self, order: Order) -> u64 {
         self.last_id += 1;
-        self.planned.push(Planned { id: self.last_id, hits: 0, order });
+        let draws = fastrand::Rng::with_seed(order.seed.unwrap_or(self.last_id));
+        self.planned.push(Planned { id: self.last_id, hits: 0, order, draws });
         self.last_id
     }
 
@@ -180,9 +205,12 @@ impl Faults {
             if planned.order.times == Some(0) || !planned.order.matching.fits(subject) {
                 continue;
             }
+            let is_slow = matches!(planned.order.fault, Fault::Slow { .. });
+            if hits.fault.is_some() && !is_slow || !planned.is_drawn() {
+                continue;
+            }
             match &planned.order.fault {
                 Fault::Slow { milliseconds } => hits.wait += milliseconds,
-                _ if hits.fault.is_some() => continue,
                 other => hits.fault = Some(other.clone()),
             }
             planned.hits += 1;

@@ -34,6 +34,11 @@ pub struct Logged {
     pub tenant_id: Option<TenantId>,
     /// The status of the answer; none while it is being worked on, and for a connection that was cut.
     pub status: Option<u16>,
+    /// When its answer was ready; none while it is being worked on.
+    pub answered: Option<Timestamp>,
+    /// `Retry-After` of the answer, as sent; of the parts of a batch, too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retry_after: Vec<String>,
     /// `X-Broker-API-Request-Identity`.
     pub request_identity: Option<String>,
     /// `X-Broker-API-Originating-Identity`, as sent.
@@ -45,6 +50,17 @@ pub struct Logged {
     /// The paths of the parts of a batch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<String>,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// When.
+    pub time: Timestamp,
+    /// The status of the answer; none for a connection that was cut.
+    pub status: Option<u16>,
+    /// `Retry-After`, of the answer and of the parts of a batch.
+    pub retry_after: Vec<String>,
 }
 
 /// How often a tenant's requests with this method were answered with this status.
@@ -72,11 +88,13 @@ pub struct RequestLog {
 }
 
 impl RequestLog {
-    /// Writes down a request that arrived and returns its position; `seq` and `status` of the argument are ignored.
+    /// Writes down a request that arrived and returns its position; `seq` and what tells of its end are ignored.
     pub fn arrive(&mut self, mut request: Logged) -> u64 {
         self.last_seq += 1;
         request.seq = self.last_seq;
         request.status = None;
+        request.answered = None;
+        request.retry_after.clear();
         if self.ring.len() == KEPT {
             self.ring.pop_front();
         }
@@ -85,13 +103,16 @@ impl RequestLog {
     }
 
     /// Writes down how a request ended.
-    pub fn end(&mut self, seq: u64, status: Option<u16>, subject: &Subject) {
+    pub fn end(&mut self, seq: u64, ending: Ending, subject: &Subject) {
+        let Ending { time, status, retry_after } = ending;
         let Subject { api, method, tenant_id, .. } = *subject;
         *self.counts.entry((tenant_id, api, method.to_owned(), status)).or_default() += 1;
         let first = self.ring.front().map_or(seq, |oldest| oldest.seq);
         let place = usize::try_from(seq.saturating_sub(first)).unwrap_or(usize::MAX);
         if let Some(logged) = self.ring.get_mut(place).filter(|logged| logged.seq == seq) {
             logged.status = status;
+            logged.answered = Some(time);
+            logged.retry_after = retry_after;
         }
     }
 

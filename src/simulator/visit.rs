@@ -11,7 +11,7 @@ use super::delivery::{self, Delivery};
 use super::faults::Fault;
 use super::holds::{HeldRequest, Point, Then};
 use super::matching::{Api, Endpoint, Subject};
-use super::requests::Logged;
+use super::requests::{Ending, Logged};
 use super::world::World;
 use crate::tenant::TenantId;
 
@@ -46,7 +46,10 @@ pub(super) async fn receive(world: &World, visitor: &Visitor, logged: Logged, ho
     let delivery = attend(world, visitor, host).await;
     let status = delivery.status();
     tracing::debug!(method = visitor.method, path = visitor.path, ?status, "answered");
-    world.look().requests.end(seq, status, &visitor.subject());
+    let mut guard = world.look();
+    let ending = Ending { time: guard.now(), status, retry_after: delivery.retry_after() };
+    guard.requests.end(seq, ending, &visitor.subject());
+    drop(guard);
     delivery
 }
 

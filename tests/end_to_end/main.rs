@@ -32,6 +32,7 @@ mod release;
 mod replicas;
 mod scale;
 mod sign_in;
+mod storm;
 mod verdicts;
 mod watched;
 mod watching;

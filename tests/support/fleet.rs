@@ -242,7 +242,8 @@ fn begins_a_look(request: &Value) -> bool {
     parts.filter_map(Value::as_str).any(|path| path.contains("/organization"))
 }
 
-fn id(number: usize) -> String {
+/// Tenant id.
+pub(crate) fn id(number: usize) -> String {
     format!("8d3f2f3e-5a53-4c8e-9c3e-{number:012x}")
 }
 
@@ -261,7 +262,8 @@ fn seed(number: usize) -> Value {
     }))
 }
 
-fn spec(number: usize) -> Value {
+/// The spec of its resource.
+pub(crate) fn spec(number: usize) -> Value {
     let mut spec = json!({"tenantId": id(number), "credentials": by_secret()});
     match number % 3 {
         1 => spec["observation"] = json!({"subscriptionId": subscription(number)}),

@@ -16,3 +16,4 @@ pub(crate) mod proxy;
 pub(crate) mod replica;
 pub(crate) mod simulator;
 pub(crate) mod stage;
+pub(crate) mod storm;

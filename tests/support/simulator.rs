@@ -112,7 +112,11 @@ impl Simulator {
 
     /// Orders a fault; `times: None` is for ever. Returns its id.
     pub async fn fault(&self, matching: Value, times: Option<u32>, fault: Value) -> Result<u64, ControlError> {
-        let order = json!({ "match": matching, "times": times, "fault": fault });
+        self.order(json!({ "match": matching, "times": times, "fault": fault })).await
+    }
+
+    /// Orders a fault as the control port documents it, `share` and `seed` included. Returns its id.
+    pub async fn order(&self, order: Value) -> Result<u64, ControlError> {
         let answer = self.call(Method::POST, "/faults", Some(order)).await?;
         Ok(answer.get("id").and_then(Value::as_u64).unwrap_or_default())
     }

@@ -90,6 +90,8 @@ async fn serve(world: Arc<World>, target: (Option<Endpoint>, Option<String>), re
         instance_id: call.instance_id.clone(),
         tenant_id,
         status: None,
+        answered: None,
+        retry_after: Vec::new(),
         request_identity: call.request_identity.clone(),
         originating_identity: call.originating_identity.clone(),
         client_request_id: None,

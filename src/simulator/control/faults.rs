@@ -26,6 +26,9 @@ pub(super) async fn add(Extension(world): Extension<Arc<World>>, bytes: Bytes) -
     {
         return Err(Problem::bad_request(format!("{status} is no status of an answer"), "use 200 to 599"));
     }
+    if !order.has_valid_share() {
+        return Err(Problem::bad_request("the share is no chance", "use a number from 0 to 1, such as 0.3"));
+    }
     Ok(Json(json!({ "id": world.look().faults.add(order) })))
 }
 

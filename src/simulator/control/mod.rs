@@ -12,7 +12,7 @@
 //! | `GET /journal?tenant=&since=` | every effect on every tenant, in order |
 //! | `GET /requests?tenant=&since=&api=`, `GET /requests/counts?tenant=&api=` | what was asked of whom |
 //! | `GET PUT /settings?tenant=` | how the broker and Microsoft's APIs behave ([`super::settings`]) |
-//! | `GET POST DELETE /faults`, `DELETE /faults/{id}` | what goes wrong ([`super::faults`]) |
+//! | `GET POST DELETE /faults`, `DELETE /faults/{id}` | what goes wrong, how often, for which share of the requests ([`super::faults`]) |
 //! | `POST DELETE /holds`, `GET /holds/{id}?waitSeconds=`, `POST /holds/{id}/release` | hold points ([`super::holds`]) |
 
 mod acts;

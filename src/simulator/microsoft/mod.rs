@@ -102,6 +102,8 @@ fn log_entry(world: &World, visitor: &Visitor, request: &Request) -> Logged {
         instance_id: None,
         tenant_id: visitor.tenant_id,
         status: None,
+        answered: None,
+        retry_after: Vec::new(),
         request_identity: None,
         originating_identity: None,
         client_request_id: request.client_request_id.clone(),

@@ -66,6 +66,7 @@ async fn a_part_can_be_throttled_malformed_or_lost() {
     assert_eq!((reply.status, &answer(&reply, "0")["status"]), (200, &json!(200)));
     let throttled = answer(&reply, "1");
     assert_eq!((&throttled["status"], &throttled["headers"]["Retry-After"]), (&json!(429), &json!("7")));
+    assert_eq!(rig.control.requests_of("graph", Some(TENANT)).await.unwrap()[0]["retryAfter"], json!(["7"]));
     assert_eq!(answer(&reply, "2"), &Value::Null);
     assert!(answer(&reply, "3")["body"].as_str().unwrap().starts_with("<html>"));
     let order = json!({ "kind": "failBeforeActing", "status": 503 });

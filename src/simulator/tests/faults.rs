@@ -166,3 +166,88 @@ async fn forgotten_operations_and_wrong_handles() {
     rig.control.clear_faults().await.unwrap();
     assert_eq!(rig.broker.poll(&right).await.body["state"], "in progress");
 }
+
+/// Which of so many requests were refused.
+async fn refused(rig: &Rig, order: Value, requests: usize) -> Vec<bool> {
+    rig.control.clear_faults().await.unwrap();
+    rig.control.order(order).await.unwrap();
+    let mut refused = Vec::new();
+    for _ in 0..requests {
+        refused.push(rig.broker.send(Method::GET, "/v2/catalog", None).await.unwrap().status == 429);
+    }
+    refused
+}
+
+#[tokio::test]
+async fn a_share_of_the_requests_is_hit_and_a_seed_hits_the_same_again() {
+    let rig = Rig::with_tenant().await;
+    let order =
+        |seed: u64| json!({ "times": null, "share": 0.3, "seed": seed, "fault": { "kind": "tooManyRequests" } });
+    let first = refused(&rig, order(7), 200).await;
+    let hits = first.iter().filter(|is_refused| **is_refused).count();
+    assert!((40..=80).contains(&hits), "{hits} of 200");
+    assert_eq!(rig.control.faults().await.unwrap()[0]["hits"], hits, "only hits are counted");
+    assert_eq!(refused(&rig, order(7), 200).await, first);
+    assert_ne!(refused(&rig, order(8), 200).await, first);
+}
+
+#[tokio::test]
+async fn hits_of_a_share_are_counted_down() {
+    let rig = Rig::with_tenant().await;
+    let order = json!({ "times": 2, "share": 0.5, "fault": { "kind": "tooManyRequests" } });
+    let refused = refused(&rig, order, 40).await;
+    assert_eq!(refused.iter().filter(|is_refused| **is_refused).count(), 2);
+}
+
+#[rstest]
+#[case::never(json!(0), 0)]
+#[case::always(json!(1), 20)]
+#[case::absent(Value::Null, 20)]
+#[tokio::test]
+async fn the_ends_of_a_share(#[case] share: Value, #[case] hits: usize) {
+    let rig = Rig::with_tenant().await;
+    let order = json!({ "times": null, "share": share, "fault": { "kind": "tooManyRequests" } });
+    let refused = refused(&rig, order, 20).await;
+    assert_eq!(refused.iter().filter(|is_refused| **is_refused).count(), hits);
+}
+
+#[rstest]
+#[case::negative(json!(-0.1))]
+#[case::too_much(json!(1.1))]
+#[case::percent(json!(30))]
+#[tokio::test]
+async fn a_share_is_a_chance(#[case] share: Value) {
+    let rig = Rig::start().await;
+    let order = json!({ "share": share, "fault": { "kind": "tooManyRequests" } });
+    let refused = rig.control.order(order).await.unwrap_err().to_string();
+    assert!(refused.contains("use a number from 0 to 1"), "{refused}");
+    assert_eq!(rig.control.faults().await.unwrap(), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn what_an_older_fault_hits_is_not_drawn_for() {
+    let rig = Rig::with_tenant().await;
+    let order = |kind: Value| json!({ "times": null, "share": 0.5, "seed": 1, "fault": kind });
+    rig.control.order(order(json!({ "kind": "tooManyRequests" }))).await.unwrap();
+    rig.control.order(order(json!({ "kind": "failBeforeActing", "status": 500 }))).await.unwrap();
+    for _ in 0..200 {
+        rig.broker.send(Method::GET, "/v2/catalog", None).await.unwrap();
+    }
+    let faults = rig.control.faults().await.unwrap();
+    let [first, second] = [0, 1].map(|place| faults[place]["hits"].as_u64().unwrap());
+    assert!((70..=130).contains(&first) && (25..=75).contains(&second), "{first} and {second} of 200");
+}
+
+#[tokio::test]
+async fn the_log_tells_when_an_answer_was_ready_and_what_it_asks_to_wait() {
+    let rig = Rig::with_tenant().await;
+    let order = json!({ "kind": "tooManyRequests", "retryAfterSeconds": 7 });
+    rig.control.fault(json!({}), Some(1), order).await.unwrap();
+    rig.control.fault(json!({}), Some(1), json!({ "kind": "slow", "milliseconds": 50 })).await.unwrap();
+    rig.broker.fetch().await;
+    rig.broker.fetch().await;
+    let log = rig.control.requests(None, 0).await.unwrap();
+    let time = |name: &str| log[0][name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(time("answered").duration_since(time("time")) >= jiff::SignedDuration::from_millis(50));
+    assert_eq!((&log[0]["retryAfter"], &log[1]["retryAfter"]), (&json!(["7"]), &Value::Null));
+}
