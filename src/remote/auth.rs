@@ -29,7 +29,7 @@ use super::call::Api;
 use super::channel::Channel;
 use super::credentials::Proof;
 use super::hosts::Hosts;
-use super::http::clean;
+use super::http::{GRAIN, clean};
 use crate::api::Reason;
 use crate::plan::failure::{ErrorClass, Failure};
 use crate::tenant::{Cloud, TenantId};
@@ -317,7 +317,7 @@ impl Tokens {
     /// and those of the wrong world are no matter of the proof.
     fn held_until(&self, failure: &Failure, now: Timestamp) -> Option<Timestamp> {
         match (failure.class, failure.reason) {
-            (ErrorClass::Throttled { until }, _) => until,
+            (ErrorClass::Throttled { until }, _) => until.and_then(|until| until.checked_add(GRAIN).ok()),
             (_, Reason::CredentialsMissing | Reason::SimulatorRefused) => None,
             _ => match SignInError::of(failure.clone()) {
                 SignInError::Refused(_) => now.checked_add(self.refusal_ttl).ok(),

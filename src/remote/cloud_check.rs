@@ -17,7 +17,7 @@ use super::auth::SignInError;
 use super::auth::refusal::{self, ErrorBody};
 use super::channel::{Channel, Matter, without_answer};
 use super::hosts::Hosts;
-use super::http::{ExchangeError, Url, clean};
+use super::http::{ExchangeError, GRAIN, Url, clean};
 use super::meter::Asked;
 use crate::api::Reason;
 use crate::plan::failure::{ErrorClass, Failure};
@@ -121,7 +121,7 @@ fn kept_until(check: &CloudCheck, now: Timestamp) -> Option<Timestamp> {
         CloudCheck::Refused(failure) if failure.reason == Reason::SimulatorRefused => None,
         CloudCheck::Refused(_) | CloudCheck::Ambiguous(_) => now.checked_add(refusal).ok(),
         CloudCheck::Failed(failure) => match failure.class {
-            ErrorClass::Throttled { until: Some(until) } => Some(until),
+            ErrorClass::Throttled { until: Some(until) } => until.checked_add(GRAIN).ok(),
             _ => now.checked_add(passing).ok(),
         },
     }

@@ -28,6 +28,9 @@ pub use text::{clean, percent_encode};
 /// The longest time that a `Retry-After` can make us wait: a broken clock or a hostile answer must not silence a tenant.
 pub const RETRY_AFTER_LIMIT: SignedDuration = SignedDuration::from_hours(1);
 
+/// A pass tells its time in whole seconds, so that two of them may see a wait go by up to one second faster than it does.
+pub const GRAIN: SignedDuration = SignedDuration::from_secs(1);
+
 /// Time to connect, the TLS handshake included; the limit of a request holds as well.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

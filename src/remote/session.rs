@@ -24,7 +24,7 @@ use super::channel::{Channel, Matter, without_answer};
 use super::cloud_check::{CloudCheck, Clouds};
 use super::credentials::Credentials;
 use super::hosts::Hosts;
-use super::http::{Answer, ClientError, ExchangeError, Url, clean};
+use super::http::{Answer, ClientError, ExchangeError, GRAIN, Url, clean};
 use super::meter::{Asked, Meter};
 use crate::api::Reason;
 use crate::plan::failure::{ErrorClass, Failure};
@@ -38,9 +38,6 @@ mod tests;
 /// A token, or its refusal, that is younger is not asked for anew: passes may follow one another quickly while a request
 /// is open, and a person who mended what was refused a moment ago must not find the old answer.
 const RENEWAL: SignedDuration = SignedDuration::from_secs(5);
-
-/// A pass tells its time in whole seconds, so that two of them may see a wait go by up to one second faster than it does.
-const GRAIN: SignedDuration = SignedDuration::from_secs(1);
 
 /// What the administrator configures for Microsoft's APIs.
 #[derive(Clone)]
