@@ -106,9 +106,7 @@ impl Bench<'_> {
         print_memory(&usage);
         let traffic = self.fleet.traffic(position).await;
         row("requests for tokens, for OpenID configurations", format!("{}, {}", traffic.tokens, traffic.openid));
-        // Events follow the writes that they tell of.
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        let writes = self.fleet.writes().await;
+        let writes = self.fleet.until_quiet().await;
         let of = |resource: &str| writes.iter().filter(|entry| entry.resource == resource).count();
         let (resources, events) = (of("threatprotectiontenants"), of("events"));
         row(

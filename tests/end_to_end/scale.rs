@@ -23,9 +23,7 @@ async fn many_tenants_in_a_steady_state_cost_few_requests_and_no_writes() {
     let configuration = Configuration { microsoft_lines, ..fleet.configuration(RESYNC) };
     let _operator = stage.operator(&configuration).await;
     fleet.until_ready(PATIENCE).await;
-    // Events follow the writes that they tell of.
-    tokio::time::sleep(RESYNC).await;
-    let written = fleet.writes().await;
+    let written = fleet.until_quiet().await;
 
     let since = fleet.position().await;
     looked_at(&fleet, since, ROUNDS).await;

@@ -179,6 +179,19 @@ impl<'a> Fleet<'a> {
         }
     }
 
+    /// Waits until nothing more is written: events are published in the background, at a pace of their own.
+    pub(crate) async fn until_quiet(&self) -> Vec<AuditEntry> {
+        let mut before = self.writes().await;
+        loop {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let now = self.writes().await;
+            if now.len() == before.len() {
+                return now;
+            }
+            before = now;
+        }
+    }
+
     /// The requests of the operator that were meant to change anything, events included.
     pub(crate) async fn writes(&self) -> Vec<AuditEntry> {
         let mut asked = self.asked().await;
