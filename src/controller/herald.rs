@@ -23,7 +23,7 @@ use crate::api::EVENT_CONTROLLER;
 const MOST: usize = 1_000;
 /// So many may follow each other at once,
 const BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
-/// and so many a second after that. An event costs the API server half of what a status does.
+/// and so many a second after that: few beside the statuses that an API server takes in that time.
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
 /// The time for what still waits when the process ends.
 const FAREWELL: Duration = Duration::from_secs(2);
