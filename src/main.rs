@@ -6,6 +6,11 @@ use anyhow::Context;
 use clap::Parser;
 use threat_protection_operator::cli::{Arguments, dispatch};
 
+// Small pieces that stay lie among large ones that go: over 10,000 resources the heap of the system's allocator is a third
+// larger.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
