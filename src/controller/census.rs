@@ -9,8 +9,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use serde_json::Value;
-
+use super::glimpse::Glimpse;
 use crate::api::{ConditionType, PendingStep, Reason, TriState};
 
 /// A reason that is not of the catalogue: somebody else wrote it, or an older release.
@@ -49,35 +48,16 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Reads a status as far as it goes.
-    pub(super) fn of(status: &Value, is_readable: bool) -> Self {
-        let list = |name: &str| status.get(name).and_then(Value::as_array).into_iter().flatten();
-        Self {
-            is_readable,
-            conditions: list("conditions").filter_map(condition).collect(),
-            hand_offs: list("pendingActions").filter_map(hand_off).collect(),
-            deleted: None,
-        }
+    /// What is counted of a status.
+    pub(super) fn of(glimpse: Glimpse, is_readable: bool) -> Self {
+        let Glimpse { conditions, hand_offs, .. } = glimpse;
+        Self { is_readable, conditions, hand_offs, deleted: None }
     }
 
     /// The same of a resource whose deletion was asked for, then.
     pub(super) fn deleted(self, deleted: Option<Timestamp>) -> Self {
         Self { deleted, ..self }
     }
-}
-
-fn condition(condition: &Value) -> Option<(ConditionType, TriState, Option<Reason>)> {
-    let text = |name: &str| condition.get(name).and_then(Value::as_str);
-    let (kind, verdict, reason) = (text("type")?, text("status")?, text("reason").unwrap_or_default());
-    let kind = ConditionType::ALL.iter().copied().find(|known| known.name() == kind)?;
-    let verdict = TriState::ALL.iter().copied().find(|known| known.name() == verdict)?;
-    Some((kind, verdict, Reason::ALL.iter().copied().find(|known| known.name() == reason)))
-}
-
-fn hand_off(pending: &Value) -> Option<(PendingStep, Timestamp)> {
-    let step = pending.get("step").and_then(Value::as_str)?;
-    let since = pending.get("sinceTime").and_then(Value::as_str)?.parse().ok()?;
-    Some((PendingStep::ALL.iter().copied().find(|known| known.name() == step)?, since))
 }
 
 impl Census {

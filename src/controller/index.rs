@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::census::{Census, Facts};
+use super::glimpse::Glimpse;
 use super::key::Key;
 use super::object::Object;
+use super::packed::{Packed, Packer};
 use super::stored::{self, Claim};
 use crate::plan::ownership::Claimant;
 
@@ -16,11 +18,12 @@ use crate::plan::ownership::Claimant;
 #[derive(Debug, Default)]
 pub struct Index {
     inner: Mutex<Inner>,
+    packer: Mutex<Packer>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    entries: HashMap<Arc<Key>, Entry>,
+    entries: HashMap<Arc<Key>, Box<Entry>>,
     by_tenant: HashMap<Box<str>, Vec<Arc<Key>>>,
     /// What a list that has begun has shown so far.
     listed: Option<HashSet<Arc<Key>>>,
@@ -46,7 +49,12 @@ impl Index {
 
     /// Takes a resource as it now is, and gives its name as others have it.
     pub(super) fn deliver(&self, object: &Object) -> Arc<Key> {
-        let (key, entry) = (Key::of(&object.metadata), Entry::new(object));
+        let key = Key::of(&object.metadata);
+        if let Some(known) = self.lock().shown_again(&key, object) {
+            return known;
+        }
+        let body = self.packer.lock().unwrap_or_else(PoisonError::into_inner).pack(object);
+        let entry = Box::new(Entry::new(object, body));
         self.lock().put(key, entry)
     }
 
@@ -137,11 +145,29 @@ impl Index {
 }
 
 impl Inner {
-    fn put(&mut self, key: Key, entry: Entry) -> Arc<Key> {
-        let key = self.entries.get_key_value(&key).map_or_else(|| Arc::new(key), |(known, _)| Arc::clone(known));
-        if let Some(listed) = &mut self.listed {
-            listed.insert(Arc::clone(&key));
+    /// The name, where exactly this version is here: a list shows everything again.
+    fn shown_again(&mut self, key: &Key, object: &Object) -> Option<Arc<Key>> {
+        let (known, entry) = self.entries.get_key_value(key)?;
+        let is_here =
+            |here: &str, shown: Option<&String>| shown.is_some_and(|shown| !shown.is_empty() && shown == here);
+        let metadata = &object.metadata;
+        if !is_here(&entry.uid, metadata.uid.as_ref()) || !is_here(&entry.version, metadata.resource_version.as_ref()) {
+            return None;
         }
+        let known = Arc::clone(known);
+        self.list(&known);
+        Some(known)
+    }
+
+    fn list(&mut self, key: &Arc<Key>) {
+        if let Some(listed) = &mut self.listed {
+            listed.insert(Arc::clone(key));
+        }
+    }
+
+    fn put(&mut self, key: Key, entry: Box<Entry>) -> Arc<Key> {
+        let key = self.entries.get_key_value(&key).map_or_else(|| Arc::new(key), |(known, _)| Arc::clone(known));
+        self.list(&key);
         if self.entries.get(&key).is_none_or(|before| before.tenant != entry.tenant) {
             self.leave(&key);
             self.by_tenant.entry(entry.tenant.clone()).or_default().push(Arc::clone(&key));
@@ -168,21 +194,22 @@ impl Inner {
 }
 
 impl Entry {
-    fn new(object: &Object) -> Self {
+    fn new(object: &Object, body: Packed) -> Self {
         let text = |part: Option<&String>| part.map_or("", String::as_str).into();
         let metadata = &object.metadata;
-        let claim = stored::claim(object);
+        let glimpse = Glimpse::of(&object.status);
+        let claim = stored::claim(object, &glimpse);
         Self {
             uid: text(metadata.uid.as_ref()),
             version: text(metadata.resource_version.as_ref()),
             // Only what can be read declares a tenant.
             tenant: if claim.is_readable { object.tenant().into() } else { Box::default() },
             created: stored::created(metadata),
-            is_settled: stored::is_settled(object),
-            facts: Facts::of(&object.status, claim.is_readable)
+            is_settled: stored::is_settled(object, &glimpse),
+            facts: Facts::of(glimpse, claim.is_readable)
                 .deleted(metadata.deletion_timestamp.as_ref().map(|time| time.0)),
             claim,
-            body: Packed::of(object),
+            body,
         }
     }
 
@@ -197,23 +224,6 @@ impl Entry {
             is_managing,
             has_proved,
         }
-    }
-}
-
-/// A resource in few bytes: its JSON, compressed.
-#[derive(Clone, Debug)]
-struct Packed(Arc<[u8]>);
-
-impl Packed {
-    fn of(object: &Object) -> Self {
-        // An object that was read from JSON can be written as JSON.
-        let text = serde_json::to_vec(object).unwrap_or_default();
-        Self(lz4_flex::block::compress_prepend_size(&text).into())
-    }
-
-    fn unpack(&self) -> Option<Object> {
-        let text = lz4_flex::block::decompress_size_prepended(&self.0).ok()?;
-        serde_json::from_slice(&text).ok()
     }
 }
 

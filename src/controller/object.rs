@@ -8,6 +8,7 @@ use kube::Resource;
 use kube::api::{DynamicObject, ObjectMeta};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::api::{RECONCILE_REQUEST_ANNOTATION, ThreatProtectionTenant};
 
@@ -21,17 +22,48 @@ pub struct Object {
     /// Its spec, of any shape; null where it has none.
     #[serde(default)]
     pub spec: Value,
-    /// Its status, of any shape; null where it has none.
+    /// Its status, of any shape.
     #[serde(default)]
-    pub status: Value,
+    pub status: Text,
+}
+
+/// A part of a resource as the JSON text that it came in: the status is the largest part, and most deliveries need little
+/// of it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Text(Option<Box<RawValue>>);
+
+impl Text {
+    /// The JSON text; `null` where there is nothing.
+    #[must_use]
+    pub fn get(&self) -> &str {
+        self.0.as_ref().map_or("null", |text| text.get())
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl From<&Value> for Text {
+    fn from(value: &Value) -> Self {
+        // Every value can be written as JSON.
+        Self(Some(value).filter(|value| !value.is_null()).and_then(|value| to_raw_value(value).ok()))
+    }
 }
 
 impl Object {
     /// The same as kube's dynamic type has it.
     #[must_use]
     pub fn of(dynamic: &DynamicObject) -> Self {
-        let part = |name: &str| dynamic.data.get(name).cloned().unwrap_or_default();
-        Self { metadata: dynamic.metadata.clone(), spec: part("spec"), status: part("status") }
+        let part = |name: &str| dynamic.data.get(name);
+        Self {
+            metadata: dynamic.metadata.clone(),
+            spec: part("spec").cloned().unwrap_or_default(),
+            status: part("status").map_or_else(Text::default, Text::from),
+        }
     }
 
     /// The tenant that is named, as it is written; empty where none is.
@@ -137,7 +169,7 @@ mod tests {
             "spec": {"tenantId": "t", "unheard": ["of"]},
         }))
         .unwrap();
-        assert_eq!((object.tenant(), &object.status), ("t", &Value::Null));
+        assert_eq!((object.tenant(), object.status.get()), ("t", "null"));
         let kept = serde_json::to_value(&object.metadata).unwrap();
         assert_eq!(
             kept,
@@ -154,8 +186,9 @@ mod tests {
         for odd in [json!({"spec": 7, "status": []}), json!({}), json!({"spec": null, "status": null})] {
             let mut object = json!({"metadata": {"name": "odd"}});
             object.as_object_mut().unwrap().extend(odd.as_object().unwrap().clone());
-            let read: Object = serde_json::from_value(object).unwrap();
+            let read: Object = serde_json::from_str(&object.to_string()).unwrap();
             assert_eq!(read.tenant(), "");
+            assert_eq!(serde_json::from_str::<Object>(&serde_json::to_string(&read).unwrap()).unwrap(), read);
         }
     }
 }

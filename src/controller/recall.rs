@@ -15,14 +15,16 @@ pub(super) const CATCH_UP: Duration = Duration::from_millis(250);
 /// Volatile memory, one entry a resource. Entries of vanished resources are swept.
 #[derive(Debug, Default)]
 pub(super) struct Recall {
-    entries: Mutex<HashMap<String, Entry>>,
+    // Boxed: there may be ten thousand of them, and most say little.
+    entries: Mutex<HashMap<Box<str>, Box<Entry>>>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Entry {
-    recent: Recent,
+    /// Nothing where it is as for a resource that nobody has looked at.
+    recent: Option<Box<Recent>>,
     handled: Option<Handled>,
-    kept: Option<Kept>,
+    kept: Option<Box<Kept>>,
     faults: u32,
 }
 
@@ -43,7 +45,7 @@ pub(super) struct Kept {
 #[derive(Clone, Debug)]
 pub(super) struct Handled {
     /// The version that the pass started from, and those that its own writes made.
-    pub versions: Vec<String>,
+    pub versions: Box<[Box<str>]>,
     /// When to look again.
     pub due: Instant,
 }
@@ -56,7 +58,7 @@ impl Recall {
         let entries = self.lock();
         let handled = entries.get(uid)?.handled.as_ref()?;
         let rest = handled.due.checked_duration_since(now).filter(|rest| !rest.is_zero());
-        match handled.versions.iter().rposition(|known| known == version) {
+        match handled.versions.iter().rposition(|known| **known == *version) {
             None => None,
             // The watch has not delivered our own last write yet: what would be planned from here is out of date.
             Some(index) if index + 1 < handled.versions.len() => Some(rest.unwrap_or(CATCH_UP)),
@@ -66,12 +68,14 @@ impl Recall {
 
     /// What is remembered of failing readings and steps.
     pub(super) fn recent(&self, uid: &str) -> Recent {
-        self.lock().get(uid).map(|entry| entry.recent.clone()).unwrap_or_default()
+        self.lock().get(uid).and_then(|entry| entry.recent.as_deref().cloned()).unwrap_or_default()
     }
 
     /// A pass came to its end. `kept` is what the next ones may go by.
     pub(super) fn finished(&self, uid: &str, recent: Recent, handled: Handled, kept: Option<Kept>) {
-        self.lock().insert(uid.to_owned(), Entry { recent, handled: Some(handled), kept, faults: 0 });
+        let recent = Some(recent).filter(|recent| *recent != Recent::default()).map(Box::new);
+        let entry = Entry { recent, handled: Some(handled), kept: kept.map(Box::new), faults: 0 };
+        self.lock().insert(uid.into(), Box::new(entry));
     }
 
     /// What was kept of the last full look, while it is neither due nor overtaken by another spec or request.
@@ -81,15 +85,15 @@ impl Recall {
 
     /// The same with its times.
     pub(super) fn still_kept(&self, subject: &Subject, now: Timestamp) -> Option<Kept> {
-        let kept = self.lock().get(&subject.uid)?.kept.clone()?;
+        let kept = self.lock().get(subject.uid.as_str())?.kept.clone()?;
         let is_same = kept.generation == subject.generation && kept.request == subject.reconcile_request;
-        (is_same && !subject.is_deleting && now < kept.due).then_some(kept)
+        (is_same && !subject.is_deleting && now < kept.due).then_some(*kept)
     }
 
     /// A pass did not; how many in a row. The next one must not take the resource for dealt with.
     pub(super) fn failed(&self, uid: &str) -> u32 {
         let mut entries = self.lock();
-        let entry = entries.entry(uid.to_owned()).or_default();
+        let entry = entries.entry(uid.into()).or_default();
         entry.handled = None;
         entry.faults = entry.faults.saturating_add(1);
         entry.faults
@@ -114,10 +118,10 @@ impl Recall {
 
     /// Forgets every resource but these.
     pub(super) fn sweep(&self, live: &HashSet<String>) {
-        self.lock().retain(|uid, _| live.contains(uid));
+        self.lock().retain(|uid, _| live.contains(&**uid));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Box<Entry>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -137,7 +141,7 @@ mod tests {
     }
 
     fn handled(versions: &[&str], due: Instant) -> Handled {
-        Handled { versions: versions.iter().map(|&version| version.to_owned()).collect(), due }
+        Handled { versions: versions.iter().map(|&version| version.into()).collect(), due }
     }
 
     #[test]
@@ -185,7 +189,7 @@ mod tests {
             recall.failed(uid);
         }
         recall.sweep(&HashSet::from(["b".to_owned()]));
-        assert_eq!(recall.lock().keys().collect::<Vec<_>>(), ["b"]);
+        assert_eq!(recall.lock().keys().map(|uid| &**uid).collect::<Vec<_>>(), ["b"]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(super) struct Record {
     /// What is stored, as JSON text: both sides are written by the same code.
     status: Vec<u8>,
     version: String,
-    versions: Vec<String>,
+    versions: Vec<Box<str>>,
     is_behind: bool,
     deleted: Option<Timestamp>,
     meter: Meter,
@@ -55,7 +55,7 @@ impl Record {
             finalizers: stored.subject.finalizers.clone(),
             status: serde_json::to_vec(&stored.status)?,
             version: stored.resource_version.clone(),
-            versions: vec![stored.resource_version.clone()],
+            versions: vec![stored.resource_version.as_str().into()],
             is_behind: false,
             deleted: stored.deleted,
             meter: meter.clone(),
@@ -67,7 +67,7 @@ impl Record {
     /// it need none in any case: the watch is behind.
     pub(super) fn into_handled(self, due: Instant) -> Handled {
         let due = if self.is_behind { Instant::now() } else { due };
-        Handled { versions: self.versions, due }
+        Handled { versions: self.versions.into(), due }
     }
 
     /// The finalizers, after the writes of this pass.
@@ -207,8 +207,8 @@ impl Record {
     fn keep(&mut self, current: &Object) {
         self.finalizers = current.finalizers().to_vec();
         if let Some(version) = current.resource_version() {
-            self.version.clone_from(&version);
-            self.versions.push(version);
+            self.versions.push(version.as_str().into());
+            self.version = version;
         }
     }
 }

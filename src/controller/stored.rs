@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::ReconcileError;
+use super::glimpse::Glimpse;
 use super::object::Object;
 use crate::api::{
     ConditionType, ManagementPolicy, RECONCILE_REQUEST_ANNOTATION, ThreatProtectionTenantSpec,
@@ -46,7 +47,7 @@ impl Stored {
             Ok(readable) => Desired::from_spec(&readable),
             Err(error) => Err(misfit(spec, &error.to_string())),
         };
-        let claim = claim(object);
+        let claim = claim(object, &Glimpse::of(&object.status));
         let desired = salvaged(declared, claim.is_deleting, spec);
         let tenant = object.tenant().parse().ok();
         Self::new(object, desired, (tenant, claim), status(object))
@@ -103,27 +104,26 @@ pub(super) struct Claim {
 }
 
 /// What a resource claims.
-pub(super) fn claim(object: &Object) -> Claim {
+pub(super) fn claim(object: &Object, glimpse: &Glimpse) -> Claim {
     let policy = object.spec.get("managementPolicy").and_then(Value::as_str);
     Claim {
         is_readable: ThreatProtectionTenantSpec::deserialize(&object.spec).is_ok(),
         is_deleting: object.metadata.deletion_timestamp.is_some(),
         is_managing: policy.is_none_or(|policy| policy == ManagementPolicy::Manage.to_string().as_str()),
-        has_proved: condition(object, ConditionType::CredentialsReady) == Some(TriState::True.name()),
+        has_proved: glimpse.verdict(ConditionType::CredentialsReady) == Some(TriState::True),
     }
 }
 
 /// Whether the last report is about the present spec and says that the tenant is as declared: such a resource may wait.
-pub(super) fn is_settled(object: &Object) -> bool {
-    let observed = object.status.get("observedGeneration").and_then(Value::as_i64);
+pub(super) fn is_settled(object: &Object, glimpse: &Glimpse) -> bool {
+    let observed = glimpse.observed_generation;
     let annotations = object.metadata.annotations.as_ref();
     let request = annotations.and_then(|all| all.get(RECONCILE_REQUEST_ANNOTATION)).map(String::as_str);
-    let handled = object.status.get("lastHandledReconcileAt").and_then(Value::as_str);
     object.metadata.deletion_timestamp.is_none()
         && observed.is_some()
         && observed == object.metadata.generation
-        && condition(object, ConditionType::Ready) == Some(TriState::True.name())
-        && (request.is_none() || request.map(echo).as_deref() == handled)
+        && glimpse.verdict(ConditionType::Ready) == Some(TriState::True)
+        && (request.is_none() || request.map(echo) == glimpse.handled)
 }
 
 /// When the resource was created.
@@ -133,17 +133,7 @@ pub(super) fn created(metadata: &ObjectMeta) -> Timestamp {
 
 /// What was last reported, as far as it can be read.
 pub(super) fn status(object: &Object) -> Option<ThreatProtectionTenantStatus> {
-    if object.status.is_null() {
-        return None;
-    }
-    ThreatProtectionTenantStatus::deserialize(&object.status).ok()
-}
-
-/// The status of a condition.
-fn condition(object: &Object, kind: ConditionType) -> Option<&str> {
-    let conditions = object.status.get("conditions").and_then(Value::as_array)?;
-    let has_kind = |condition: &&Value| condition.get("type").and_then(Value::as_str) == Some(kind.name());
-    conditions.iter().find(has_kind)?.get("status")?.as_str()
+    serde_json::from_str(object.status.get()).ok()
 }
 
 fn required(value: Option<&String>, field: &'static str) -> Result<String, ReconcileError> {

@@ -39,7 +39,9 @@ fn those_who_declare_a_tenant_are_found_and_only_they() {
         &object("odd", &json!({"tenantId": TENANT, "desiredState": "Weird"})),
     ]);
     assert_eq!(names(&index, TENANT), ["one", "two"]);
-    index.deliver(&object("two", &declares(OTHER)));
+    let mut two = object("two", &declares(OTHER));
+    two.metadata.resource_version = Some("2".to_owned());
+    index.deliver(&two);
     assert_eq!((names(&index, TENANT), names(&index, OTHER).len()), (vec!["one".to_owned()], 2));
     index.remove(&object("one", &declares(TENANT)));
     assert!(names(&index, TENANT).is_empty());
@@ -72,19 +74,18 @@ fn a_list_that_begins_again_forgets_what_the_broken_one_showed() {
 }
 
 #[test]
-fn a_resource_takes_little_room() {
-    let conditions: Vec<Value> = ["Ready", "Reconciling", "Stalled", "Eligible", "ServiceOn", "RegionPinned"]
-        .iter()
-        .map(|kind| {
-            json!({
-                "type": kind, "status": "True", "reason": "Enabled", "observedGeneration": 1,
-                "lastTransitionTime": "2026-01-02T03:04:05Z",
-                "message": format!("{kind}: the broker claims that the service is on, and its data are in the EU"),
-            })
-        })
-        .collect();
-    let mut one = object("one", &declares(TENANT));
-    one.status = json!({"observedGeneration": 1, "conditions": conditions});
-    let text = serde_json::to_vec(&one).unwrap().len();
-    assert!(Packed::of(&one).0.len() * 2 < text, "{} of {text} bytes", Packed::of(&one).0.len());
+fn what_a_list_shows_again_is_there_and_another_version_of_it_takes_its_place() {
+    let one = object("one", &declares(TENANT));
+    let index = Index::of([&one]);
+    index.begin();
+    index.deliver(&one);
+    assert!(index.complete().is_empty());
+    let mut next = one.clone();
+    (next.metadata.resource_version, next.spec) = (Some("2".to_owned()), declares(OTHER));
+    index.deliver(&next);
+    assert_eq!(index.get(&Key::of(&one.metadata)), Some(next));
+    let mut reborn = one.clone();
+    (reborn.metadata.uid, reborn.metadata.resource_version) = (Some("another".to_owned()), Some("2".to_owned()));
+    index.deliver(&reborn);
+    assert_eq!(index.get(&Key::of(&one.metadata)), Some(reborn));
 }

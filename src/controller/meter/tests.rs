@@ -4,6 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::controller::census::Facts;
+use crate::controller::glimpse::Glimpse;
+use crate::controller::object::Text;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -119,7 +121,7 @@ fn drift_is_counted_when_it_is_found_and_not_while_it_lasts() {
 }
 
 fn facts(status: &ThreatProtectionTenantStatus) -> Facts {
-    Facts::of(&serde_json::to_value(status).unwrap(), true)
+    Facts::of(Glimpse::of(&Text::from(&serde_json::to_value(status).unwrap())), true)
 }
 
 #[test]
@@ -133,7 +135,7 @@ fn what_is_seen_in_the_cluster_is_gathered_when_it_is_asked_for() {
         let foreign = [("Ready", "False", "Invented: c0ffee", CREATED), ("Secret", "True", "Secret", CREATED)];
         census.count(&facts(&status(&[stalled])), at("2026-01-01T01:00:00Z"));
         census.count(&facts(&status(&foreign)), at("2026-01-01T01:00:00Z"));
-        let blank = |is_readable| Facts::of(&serde_json::Value::Null, is_readable).deleted(Some(at(CREATED)));
+        let blank = |is_readable| Facts::of(Glimpse::default(), is_readable).deleted(Some(at(CREATED)));
         census.count(&blank(true), at("2026-01-01T00:00:05Z"));
         census.count(&blank(false), at("2026-01-01T00:00:02Z"));
         census

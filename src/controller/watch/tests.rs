@@ -46,7 +46,7 @@ fn everything_is_known_once_the_list_is_complete() {
 fn our_own_write_and_a_repeated_list_need_no_pass_and_a_change_does() {
     let (watch, _is_synced) = watching();
     let minute = Instant::now() + Duration::from_mins(1);
-    let handled = Handled { versions: vec!["1".to_owned(), "2".to_owned()], due: minute };
+    let handled = Handled { versions: ["1".into(), "2".into()].into(), due: minute };
     watch.recall.finished("one", Recent::default(), handled, None);
     for version in ["1", "2", "2"] {
         watch.apply(&Event::Apply(object("one", version)), Instant::now());
