@@ -172,13 +172,14 @@ impl Budget {
 
     /// Notes a 429.
     ///
-    /// `wait` is its `Retry-After`. Without one it is 5 seconds, doubling with each further 429 to 5 minutes. Several
-    /// 429 to requests that were sent together count as one.
+    /// `wait` is its `Retry-After`. Without one it is 5 seconds, doubling with each further one that does not say either, to
+    /// 5 minutes. Several 429 to requests that were sent together count as one.
     pub fn refused(&self, payer: &Payer, api: Api, wait: Option<SignedDuration>, now: Timestamp) -> Wait {
         let mut accounts = self.locked();
         let standing = accounts.open(payer, self.per_minute, now).apis.entry(api).or_default();
         let held = standing.until.filter(|until| *until > now);
-        let wait = match wait.filter(|wait| !wait.is_negative()) {
+        let said = wait.filter(|wait| !wait.is_negative());
+        let wait = match said {
             Some(wait) => wait.max(SHORTEST_WAIT),
             None if held.is_some() => SignedDuration::ZERO,
             None => {
@@ -186,7 +187,7 @@ impl Budget {
                 FIRST_WAIT.saturating_mul(doubled).min(LONGEST_WAIT)
             }
         };
-        if held.is_none() {
+        if held.is_none() && said.is_none() {
             standing.refusals = standing.refusals.saturating_add(1);
         }
         let before = held.unwrap_or(now);

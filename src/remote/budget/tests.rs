@@ -83,6 +83,16 @@ fn without_retry_after_the_wait_doubles_up_to_five_minutes_and_starts_anew_after
 }
 
 #[test]
+fn a_429_that_says_how_long_does_not_lengthen_the_next_wait() {
+    let (budget, one) = (Budget::default(), payer(1));
+    let mut now = at(0);
+    for _ in 0..6 {
+        now = budget.refused(&one, Api::Graph, Some(seconds(2)), now).until;
+    }
+    assert_eq!(budget.refused(&one, Api::Graph, None, now).added, SignedDuration::from_secs(5));
+}
+
+#[test]
 fn answers_to_requests_of_one_moment_count_once() {
     let (budget, one) = (Budget::default(), payer(1));
     for _ in 0..8 {
