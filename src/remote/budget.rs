@@ -25,6 +25,8 @@ use crate::tenant::TenantId;
 
 /// Requests at once, and requests a minute, unless the administrator says otherwise.
 pub const REQUESTS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
+/// What a full observation takes at most: eight requests, of which one is a batch of five hunting queries.
+const OBSERVATION: NonZeroU32 = NonZeroU32::MIN.saturating_add(11);
 /// The wait after a first 429 without `Retry-After`; it doubles with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(5);
 /// The longest wait after a 429 without `Retry-After`.
@@ -144,7 +146,8 @@ impl Budget {
         Self { per_minute, accounts: Mutex::default() }
     }
 
-    /// Takes a request of some weight out of the account, or says until when there is not so much in it.
+    /// Takes a request of some weight out of the account, or says until when to wait: until a full observation fits,
+    /// because one that begins with less spends it and ends half-way.
     pub fn take(&self, payer: &Payer, (api, weight): (Api, NonZeroU32), now: Timestamp) -> Result<(), HeldBack> {
         let mut accounts = self.locked();
         accounts.hand.set(now);
@@ -164,6 +167,9 @@ impl Budget {
             }
             Ok(Err(refusal)) => {
                 account.left = 0;
+                // More than what was just refused is refused as well, and takes nothing.
+                let whole = account.bucket.check_n(weight.max(OBSERVATION).min(self.per_minute));
+                let refusal = whole.ok().and_then(Result::err).unwrap_or(refusal);
                 let wait = refusal.earliest_possible().duration_since(clock.now());
                 Err(HeldBack { until: later(now, Duration::from(wait)), is_asked_for: false })
             }

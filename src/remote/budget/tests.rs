@@ -32,7 +32,7 @@ fn thirty_at_once_and_one_every_two_seconds() {
     let (budget, one) = (Budget::default(), payer(1));
     assert_eq!(taken(&budget, &one, at(0)), 30);
     let held = budget.take(&one, (Api::Graph, NonZeroU32::MIN), at(0)).unwrap_err();
-    assert_eq!(held, HeldBack { until: at(2), is_asked_for: false });
+    assert_eq!(held, HeldBack { until: at(24), is_asked_for: false }, "a full observation fits then");
     assert_eq!(taken(&budget, &one, at(2)), 1);
     assert_eq!(taken(&budget, &one, at(22)), 10);
     assert_eq!(taken(&budget, &one, at(1000)), 30, "no more than the burst comes back");
