@@ -13,5 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accepted;
 mod helm;
+mod lifecycle;
 mod rendered;
