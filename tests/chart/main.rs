@@ -15,5 +15,6 @@ mod support;
 
 mod accepted;
 mod helm;
+mod kustomize;
 mod lifecycle;
 mod rendered;
