@@ -125,6 +125,22 @@ async fn a_release_is_upgraded_with_its_definition_and_goes_without_any_resource
     assert_eq!(contoso().await, before);
 }
 
+#[tokio::test]
+async fn a_definition_that_was_applied_by_hand_is_taken_over_on_request() {
+    let plane = ControlPlane::start(Options::default()).unwrap();
+    let releases = Releases::new(&plane, "operators");
+    let older = older_chart(releases.home.path());
+    let file = format!("{older}/files/threatprotectiontenants.yaml");
+    kubectl(&plane, &["apply", "--server-side", "--filename", &file], "").await;
+    let install = ["install", RELEASE, CHART, "--namespace=operators", "--create-namespace"];
+    let refused = helm(releases.home.path(), Some(plane.kubeconfig_path()), &install);
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && words.contains("invalid ownership metadata"), "{words}");
+    releases.helm(&["install", RELEASE, CHART, "--create-namespace", "--take-ownership", "--force-conflicts"]);
+    let definition = stored(&plane, &["customresourcedefinition", DEFINITION]).await;
+    assert!(columns(&definition).contains(&"Region"), "and is of this release");
+}
+
 /// Values for a stage: one namespace, its simulator as the broker and as Microsoft.
 fn values(stage: &Stage) -> Value {
     let mut config: Value = serde_yaml::from_str(&stage.configuration().render()).unwrap();
