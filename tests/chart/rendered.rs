@@ -6,6 +6,7 @@ use std::path::Path;
 use rstest::rstest;
 use serde_json::{Value, json};
 use threat_protection_operator::config::Config;
+use threat_protection_operator::ops::telemetry::DEFAULT_FILTER;
 
 use crate::helm::{CHART, HOME, RELEASE, cases, helm, object, objects, rendered, template};
 
@@ -145,6 +146,12 @@ fn the_operator_accepts_each_configuration() {
             assert!(mounts.iter().any(is_mounted), "{case:?}: {named} is in no volume");
         }
     }
+}
+
+#[test]
+fn what_is_logged_is_what_the_operator_logs_by_itself() {
+    let all = objects(&template::<&str>(&[]).unwrap());
+    assert_eq!(config_map(&all)["log-filter"], format!("{DEFAULT_FILTER}\n"));
 }
 
 #[test]
