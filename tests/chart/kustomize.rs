@@ -89,3 +89,8 @@ async fn the_monitoring_overlay_is_the_chart_with_monitoring() {
         "metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true,metrics.dashboard.enabled=true";
     assert_same("monitoring", &["--set", enabled]).await;
 }
+
+#[tokio::test]
+async fn the_network_policy_is_that_of_the_chart() {
+    assert_same("network-policy", &["--set", "networkPolicy.enabled=true"]).await;
+}
