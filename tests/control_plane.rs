@@ -17,7 +17,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use support::control_plane::process::{self, Process, RunDirectory, Signal};
-use support::control_plane::{Access, AuditEntry, ControlPlane, ControlPlaneError, Credential, Options, build, shared};
+use support::control_plane::{
+    Access, AuditEntry, ControlPlane, ControlPlaneError, Credential, Options, assets, build, shared,
+};
 use support::proxy::Proxy;
 
 type TestResult = Result<(), Box<dyn Error>>;
@@ -184,13 +186,15 @@ fn a_missing_or_old_go_is_told_with_both_ways_out() {
     assert_eq!(build::go_release("go version go1.26.8 linux/amd64"), Some((1, 26)));
     assert_eq!(build::go_release("go version go1.27rc1 darwin/arm64"), Some((1, 27)));
     assert_eq!(build::go_release("zsh: command not found: go"), None);
-    let message = ControlPlaneError::NoGo { why: "the command `go` cannot be run".to_owned() }.to_string();
+    let why = "the command `go` cannot be run".to_owned();
+    let what = "control plane".to_owned();
+    let message = ControlPlaneError::NoGo { what, why, otherwise: assets::MODULE.otherwise }.to_string();
     assert!(message.contains("1.26") && message.contains("KUBEBUILDER_ASSETS"), "{message}");
 }
 
 #[test]
 fn the_build_says_which_release_it_builds() {
-    assert!(build::kubernetes_version().is_some_and(|version| version.starts_with("v1.")));
+    assert!(assets::MODULE.release().is_some_and(|version| version.starts_with("v1.")));
 }
 
 /// A process with a child of its own, both deaf to all that can be ignored and writing to the directory.

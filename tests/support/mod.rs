@@ -10,6 +10,7 @@
 pub(crate) mod control_plane;
 pub(crate) mod declared;
 pub(crate) mod fleet;
+pub(crate) mod helm;
 pub(crate) mod kstatus;
 pub(crate) mod microsoft;
 pub(crate) mod proxy;

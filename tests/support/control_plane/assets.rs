@@ -1,15 +1,25 @@
 //! Where the binaries of the control plane are: in `KUBEBUILDER_ASSETS` when that
-//! is set, else in a cache under Cargo's target directory, into which each is
-//! built from Go modules when it is first asked for.
-//!
-//! The cache is named after all that goes into the binaries, so a change of
-//! `tests/control-plane/` builds anew and a change back finds the old ones.
+//! is set, else in a cache, into which each is built from the Go module in
+//! `tests/control-plane/` when it is first asked for.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::build;
+use super::build::{GoModule, Program};
 use super::error::ControlPlaneError;
+
+/// The module that pins the control plane.
+pub(crate) const MODULE: GoModule = GoModule {
+    folder: "control-plane",
+    go_mod: include_str!("../../control-plane/go.mod"),
+    go_sum: include_str!("../../control-plane/go.sum"),
+    main: "k8s.io/kubernetes",
+    facts,
+    first_build: |programs| {
+        if programs.contains(&Tool::ApiServer.program()) { "four minutes" } else { "a minute" }
+    },
+    otherwise: "set KUBEBUILDER_ASSETS to a directory with etcd, kube-apiserver, kubectl and kube-controller-manager\n\
+                (`setup-envtest use -p path` prints one with the first three)",
+};
 
 /// A binary of the control plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,29 +37,19 @@ pub(crate) enum Tool {
 impl Tool {
     /// The name of the file.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Etcd => "etcd",
-            Self::ApiServer => "kube-apiserver",
-            Self::ControllerManager => "kube-controller-manager",
-            Self::Kubectl => "kubectl",
-        }
+        self.program().name
     }
 
-    /// The Go package it is built from.
-    pub(crate) fn package(self) -> &'static str {
+    /// What it is built from.
+    fn program(self) -> Program {
+        let of_kubernetes = |name, package| Program { name, package, name_by_go: name };
         match self {
-            Self::Etcd => "go.etcd.io/etcd/server/v3",
-            Self::ApiServer => "k8s.io/kubernetes/cmd/kube-apiserver",
-            Self::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
-            Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
-        }
-    }
-
-    /// What Go calls the binary: the last part of the package that is no version.
-    pub(crate) fn name_by_go(self) -> &'static str {
-        match self {
-            Self::Etcd => "server",
-            _ => self.name(),
+            Self::Etcd => Program { name: "etcd", package: "go.etcd.io/etcd/server/v3", name_by_go: "server" },
+            Self::ApiServer => of_kubernetes("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+            Self::ControllerManager => {
+                of_kubernetes("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager")
+            }
+            Self::Kubectl => of_kubernetes("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
         }
     }
 }
@@ -65,42 +65,22 @@ pub(crate) fn locate<const N: usize>(tools: [Tool; N]) -> Result<[PathBuf; N], C
             None => Ok(tools.map(|tool| directory.join(tool.name()))),
         };
     }
-    let cache = cache();
-    if !missing(&cache, &tools).is_empty() {
-        std::fs::create_dir_all(&cache).map_err(ControlPlaneError::io(format!("make {}", cache.display())))?;
-        let _lock = lock(&cache)?;
-        // Asked again: whoever had the lock may have built them.
-        build::build(&missing(&cache, &tools), &cache)?;
-    }
-    Ok(tools.map(|tool| cache.join(tool.name())))
+    MODULE.locate(tools.map(Tool::program))
 }
 
-fn missing(cache: &Path, tools: &[Tool]) -> Vec<Tool> {
-    // Binaries appear under their name in one step, so one that is there is whole.
-    tools.iter().copied().filter(|tool| !cache.join(tool.name()).is_file()).collect()
-}
-
-fn lock(cache: &Path) -> Result<File, ControlPlaneError> {
-    let path = cache.join("lock");
-    let failed = || ControlPlaneError::io(format!("lock {}", path.display()));
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed())?;
-    if file.try_lock().is_err() {
-        build::say("another process builds the control plane; waiting for it");
-        file.lock().map_err(failed())?;
-    }
-    Ok(file)
-}
-
-fn cache() -> PathBuf {
-    let target = match option_env!("CARGO_TARGET_TMPDIR").map(Path::new).and_then(Path::parent) {
-        Some(target) => target.to_path_buf(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("target"),
-    };
-    let version = build::kubernetes_version().unwrap_or("unknown");
-    target.join("control-plane").join(format!("{version}-{:016x}", fingerprint(&build::recipe())))
-}
-
-/// FNV-1a; a name for a cache, the same from every compiler and every run.
-fn fingerprint(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+/// Without the version that its own build scripts link in, Kubernetes reports `v0.0.0-master` and kubectl refuses to
+/// compare it.
+fn facts(version: &str) -> Vec<String> {
+    let mut numbers = version.trim_start_matches('v').split('.');
+    let (major, minor) = (numbers.next().unwrap_or("0"), numbers.next().unwrap_or("0"));
+    let facts = [
+        ("gitVersion", version),
+        ("gitMajor", major),
+        ("gitMinor", minor),
+        ("gitTreeState", "clean"),
+        ("gitCommit", "unknown"),
+        ("buildDate", "1970-01-01T00:00:00Z"),
+    ];
+    let packages = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"];
+    packages.iter().flat_map(|package| facts.map(|(name, value)| format!("{package}.{name}={value}"))).collect()
 }

@@ -16,16 +16,27 @@ pub(crate) enum ControlPlaneError {
         /// What the variable names.
         directory: PathBuf,
     },
+    /// `HELM_BIN` is set and names no file.
+    #[error(
+        "HELM_BIN is {path:?}, which is no file: name a helm 4, or unset the variable to have it built from Go modules"
+    )]
+    HelmMissing {
+        /// What the variable names.
+        path: PathBuf,
+    },
     /// No Go toolchain that can build the binaries.
     #[error(
-        "cannot build the control plane of the tests: {why}\n\
+        "cannot build the {what} of the tests: {why}\n\
          either install Go 1.26 or newer (your distribution's package, or go.dev/dl),\n\
-         or set KUBEBUILDER_ASSETS to a directory with etcd, kube-apiserver, kubectl and kube-controller-manager\n\
-         (`setup-envtest use -p path` prints one with the first three)"
+         or {otherwise}"
     )]
     NoGo {
+        /// What was to be built.
+        what: String,
         /// What is wrong with the toolchain.
         why: String,
+        /// The other way out.
+        otherwise: &'static str,
     },
     /// Go refused.
     #[error("building {tools} from Go modules failed ({status}); the end of {log:?}:\n{last_words}")]
