@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod appliers;
 #[path = "../support/argo.rs"]
 mod argo_cd;
 mod asked;
