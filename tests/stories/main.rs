@@ -10,6 +10,7 @@
 mod argo;
 #[path = "../support/argo.rs"]
 mod argo_cd;
+mod flux;
 #[path = "../support/kstatus.rs"]
 mod kstatus;
 mod rows;
