@@ -104,6 +104,12 @@ async fn the_actions_of_argo_cd_ask_for_a_look_suspend_and_resume() {
     assert_concluded(&resumed, (KStatus::InProgress, "Progressing"), WAITING);
     assert_told_by_ready(&stage.until_current("contoso").await, (KStatus::Current, "Healthy"));
     assert_eq!(stage.simulator.effects(TENANT).await.unwrap(), ["seeded", "instanceCreated", "turnedOn"]);
+
+    click(&stage, "suspend").await;
+    until_suspended(&stage).await;
+    // What Git does say comes back.
+    stage.apply("contoso", json!({"tenantId": TENANT, "managementPolicy": "Manage"})).await.unwrap();
+    assert_told_by_ready(&stage.until_current("contoso").await, (KStatus::Current, "Healthy"));
 }
 
 /// Waits until the operator says of the present generation that it is suspended.
