@@ -11,10 +11,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod appliers;
+#[path = "../support/argo.rs"]
+mod argo_cd;
 mod asked;
 mod bad_input;
 mod broker_access;
 mod claims;
+mod conclusions;
 mod convergence;
 mod crashes;
 mod deletion;

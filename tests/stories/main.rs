@@ -1,6 +1,19 @@
 //! Does the operator say of every story in `tests/plans` what it must? `UPDATE=1 cargo test --test stories` rewrites the
 //! texts, never what must hold.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should end where it stands, also in what tests have in common"
+)]
 
+mod argo;
+#[path = "../support/argo.rs"]
+mod argo_cd;
+mod flux;
+#[path = "../support/kstatus.rs"]
+mod kstatus;
+mod rows;
 #[path = "../support/stories.rs"]
 mod stories;
 

@@ -14,7 +14,7 @@ use threat_protection_operator::api::StepName;
 use threat_protection_operator::cli::plan::{Forecast, offline, text};
 
 /// The time where a world names none.
-const NOON: &str = "2026-06-15T12:00:00Z";
+pub(crate) const NOON: &str = "2026-06-15T12:00:00Z";
 
 /// What must hold of a story. All but `story`, `exit` and `ready` may be left out.
 #[derive(Clone, Debug, Deserialize)]
