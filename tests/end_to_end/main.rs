@@ -31,6 +31,7 @@ mod permissions;
 mod policies;
 mod release;
 mod replicas;
+mod rights;
 mod scale;
 mod sign_in;
 mod storm;
