@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
+use kube::Client;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,7 @@ use crate::remote::http::ClientError;
 use crate::remote::outside::Outside;
 
 const SERVED: &str = "custom resource definition";
+const IDENTIFIED: &str = "cluster id";
 const SYNCED: &str = "watch";
 
 /// Arguments of `run`.
@@ -101,7 +103,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     if let Some(path) = args.log_filter_file {
         tokio::spawn(shutdown.clone().run_until_cancelled_owned(filter.follow(path, telemetry::LOOK)));
     }
-    let (heartbeat, readiness) = (Heartbeat::default(), Readiness::awaiting([SERVED, SYNCED]));
+    let (heartbeat, readiness) = (Heartbeat::default(), Readiness::awaiting([SERVED, IDENTIFIED, SYNCED]));
     let refused = |source| RunError::Probes { address: config.probes, source };
     let listener = TcpListener::bind(config.probes).await.map_err(refused)?;
     let address = listener.local_addr().unwrap_or(config.probes);
@@ -171,7 +173,7 @@ async fn operate(
     readiness.done(SERVED);
     let Config {
         tenancy,
-        broker,
+        mut broker,
         microsoft,
         capabilities,
         concurrency,
@@ -180,6 +182,10 @@ async fn operate(
         probes: _,
         metrics: _,
     } = config;
+    if !heartbeat.beat_while(identify(&client, &mut broker, &shutdown)).await {
+        return Ok(());
+    }
+    readiness.done(IDENTIFIED);
     let own_identity = microsoft.own_identity.clone();
     let remote =
         heartbeat.beat_while(outside::configured::<RunError>(broker, microsoft, allow_simulator, &client)).await?;
@@ -191,6 +197,14 @@ async fn operate(
     let on_synced = move || readiness.done(SYNCED);
     let run = controller::run(client, remote, settings, (election, instruments), shutdown, on_synced);
     Ok(Box::pin(run).await?)
+}
+
+/// Sees to it that the broker can be told which cluster asks: as configured, else by the cluster's own id. False where the
+/// process should end first.
+async fn identify(client: &Client, broker: &mut Option<BrokerConfig>, shutdown: &CancellationToken) -> bool {
+    let Some(nameless) = broker.as_mut().filter(|broker| broker.cluster_id.is_none()) else { return true };
+    nameless.cluster_id = controller::wait_for_cluster_id(client, shutdown).await;
+    nameless.cluster_id.is_some()
 }
 
 /// Shows who leads, and the health of the outside world, beside the probes.

@@ -11,6 +11,7 @@ use kube::{Api, Client, Config, Resource, ResourceExt};
 use tokio_util::sync::CancellationToken;
 use tower::timeout::TimeoutLayer;
 
+use super::error::problem;
 use crate::api::{CRD_NAME, FIELD_MANAGER, ThreatProtectionTenant};
 use crate::remote::broker::OperatorIdentity;
 
@@ -48,26 +49,46 @@ pub async fn connect() -> Result<Client, ClusterError> {
 /// Waits until resources can be listed; false where the process should end first.
 pub async fn wait_until_served(client: &Client, namespace: Option<&str>, shutdown: &CancellationToken) -> bool {
     let resources: Api<PartialObjectMeta<ThreatProtectionTenant>> = scoped(client, namespace);
-    let mut last = String::new();
-    loop {
-        let problem = match resources.list(&ListParams::default().limit(1)).await {
-            Ok(_) => return true,
-            Err(kube::Error::Api(status)) if status.is_not_found() => {
+    let listed = async || {
+        resources.list(&ListParams::default().limit(1)).await.map(drop).map_err(|error| match error {
+            kube::Error::Api(status) if status.is_not_found() => {
                 format!("the custom resource definition {CRD_NAME} is not served: apply it")
             }
-            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+            kube::Error::Api(status) if status.is_forbidden() => {
                 format!("the operator may not list its resources: {}", status.message)
             }
-            Err(error) => format!("the API server cannot be asked: {error}"),
+            error => format!("the API server cannot be asked: {error}"),
+        })
+    };
+    wait_for(listed, shutdown).await.is_some()
+}
+
+/// Waits until the id of the cluster can be read, and gives it; `None` where the process should end first.
+pub async fn wait_for_cluster_id(client: &Client, shutdown: &CancellationToken) -> Option<String> {
+    let read = async || {
+        cluster_id(client).await.map_err(|error| {
+            let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
+            let cause = cause.map(problem).unwrap_or_default();
+            format!("{error}: {cause}: grant it, or set broker.clusterId in the operator's configuration")
+        })
+    };
+    wait_for(read, shutdown).await
+}
+
+/// Asks until there is an answer; `None` where the process should end first. What is in the way is told whenever it is
+/// another thing than before.
+async fn wait_for<T>(ask: impl AsyncFn() -> Result<T, String>, shutdown: &CancellationToken) -> Option<T> {
+    let mut last = String::new();
+    loop {
+        let problem = match ask().await {
+            Ok(answer) => return Some(answer),
+            Err(problem) => problem,
         };
         if problem != last {
             tracing::warn!(problem, "waiting for the cluster");
             last = problem;
         }
-        tokio::select! {
-            () = shutdown.cancelled() => return false,
-            () = tokio::time::sleep(LOOK) => {}
-        }
+        shutdown.run_until_cancelled(tokio::time::sleep(LOOK)).await?;
     }
 }
 

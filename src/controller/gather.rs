@@ -1,17 +1,13 @@
 //! Everything that a situation is made of: the resource, its home, its permit, and one look outside.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{Api, Resource};
-use serde::de::DeserializeOwned;
 
 use super::credentials;
 use super::error::ReconcileError;
 use super::object::Object;
 use super::operator::Operator;
 use super::stored::Stored;
-use crate::api::{CRD_NAME, ConditionType, DeletionPolicy, FINALIZER, ManagementPolicy, Reason};
+use crate::api::{ConditionType, DeletionPolicy, FINALIZER, ManagementPolicy, Reason};
 use crate::plan::desired::Desired;
 use crate::plan::failure::{ErrorClass, Failure};
 use crate::plan::inquiry::{self, Awaited, Inquiry};
@@ -27,8 +23,7 @@ pub(super) async fn resource<R>(operator: &Operator<R>, object: &Object) -> Resu
     let mut stored = Stored::read(object)?;
     let subject = &mut stored.subject;
     if subject.is_deleting && is_held(subject) {
-        subject.home_is_terminating = is_terminating::<Namespace, R>(operator, &subject.namespace).await?
-            || is_terminating::<CustomResourceDefinition, R>(operator, CRD_NAME).await?;
+        subject.home_is_terminating = operator.homes.are_terminating(&operator.client, &subject.namespace).await?;
     }
     Ok(stored)
 }
@@ -259,21 +254,6 @@ fn ready_reason(stored: &Stored) -> Option<&str> {
     let conditions = &stored.status.as_ref()?.conditions;
     let ready = conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.name())?;
     Some(&ready.reason)
-}
-
-/// Whether a cluster-scoped object is being deleted. Who may not look takes it for alive.
-async fn is_terminating<K, R>(operator: &Operator<R>, name: &str) -> Result<bool, ReconcileError>
-where
-    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
-{
-    match Api::<K>::all(operator.client.clone()).get_metadata(name).await {
-        Ok(home) => Ok(home.meta().deletion_timestamp.is_some()),
-        Err(kube::Error::Api(status)) if status.is_forbidden() || status.is_not_found() => {
-            tracing::debug!(home = name, problem = status.message, "cannot tell whether it is being deleted");
-            Ok(false)
-        }
-        Err(error) => Err(ReconcileError::cluster("read the home of the resource", error)),
-    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::error::problem;
 use super::meter::Meter;
 use crate::api::EVENT_CONTROLLER;
 
@@ -90,7 +91,7 @@ impl Herald {
         let published = self.recorder.publish(&event, &about).await;
         meter.told(published.is_ok());
         if let Err(error) = published {
-            tracing::warn!(reason = event.reason, %error, "cannot publish an event");
+            tracing::warn!(reason = event.reason, problem = problem(&error), "cannot publish an event");
         }
     }
 }

@@ -16,6 +16,7 @@ mod executed;
 mod gather;
 mod glimpse;
 mod herald;
+mod home;
 mod index;
 mod key;
 mod lease;
@@ -37,7 +38,7 @@ mod work;
 
 pub use census::Census;
 pub use clock::now;
-pub use cluster::{ClusterError, cluster_id, connect, own_identity, wait_until_served};
+pub use cluster::{ClusterError, cluster_id, connect, own_identity, wait_for_cluster_id, wait_until_served};
 pub use error::ReconcileError;
 pub use events::{STEP_ACCEPTED, STEP_DONE, STEP_REFUSED, VERDICT};
 pub use index::Index;

@@ -10,6 +10,7 @@ use super::agenda::Agenda;
 use super::census::Census;
 use super::clock;
 use super::herald::Herald;
+use super::home::Homes;
 use super::index::Index;
 use super::lease::Election;
 use super::meter::Meter;
@@ -42,6 +43,7 @@ pub struct Operator<R> {
     pub(super) own_identity: OwnIdentity,
     pub(super) resources: Arc<Index>,
     pub(super) herald: Herald,
+    pub(super) homes: Homes,
     pub(super) recall: Arc<Recall>,
     pub(super) agenda: Arc<Agenda>,
     pub(super) meter: Meter,
@@ -63,6 +65,7 @@ impl<R> Operator<R> {
             own_identity,
             resources,
             herald,
+            homes: Homes::default(),
             recall,
             agenda,
             meter,

@@ -120,6 +120,7 @@ fn configuration(namespace: String, broker: Option<Announcement>, microsoft: Ann
         tenancy: vec![format!("{{ namespace: {namespace}, tenantIds: [\"*\"], allowDeprovision: true }}")],
         broker,
         broker_url: None,
+        cluster_id: None,
         concurrency: None,
         election: None,
         maximum_polling: 120,

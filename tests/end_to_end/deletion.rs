@@ -10,15 +10,16 @@ use crate::support::kstatus::{KStatus, kstatus};
 use crate::support::stage::{Operator, Stage};
 use crate::{OTHER, TENANT};
 
-const ENABLED: &[&str] = &["seeded", "instanceCreated", "turnedOn"];
-const DEPROVISIONED: &[&str] = &["seeded", "instanceCreated", "turnedOn", "deprovisioned", "instanceDeleted"];
+pub(crate) const ENABLED: &[&str] = &["seeded", "instanceCreated", "turnedOn"];
+pub(crate) const DEPROVISIONED: &[&str] =
+    &["seeded", "instanceCreated", "turnedOn", "deprovisioned", "instanceDeleted"];
 
-fn confirmed() -> Value {
+pub(crate) fn confirmed() -> Value {
     json!({"desiredState": "Deprovisioned", "deprovisionConfirmation": TENANT})
 }
 
 /// A stage with a tenant that is on, managed by a resource with this deletion policy.
-async fn enabled(name: &str, policy: &str) -> (Stage, Operator) {
+pub(crate) async fn enabled(name: &str, policy: &str) -> (Stage, Operator) {
     let stage = Stage::open(name).await;
     seed(&stage, TENANT).await;
     let operator = stage.operator(&stage.configuration()).await;
@@ -27,11 +28,11 @@ async fn enabled(name: &str, policy: &str) -> (Stage, Operator) {
     (stage, operator)
 }
 
-async fn delete(stage: &Stage) {
-    stage.resources().delete("contoso", &DeleteParams::default()).await.unwrap();
+pub(crate) async fn delete(stage: &Stage) {
+    stage.objects().delete("contoso", &DeleteParams::default()).await.unwrap();
 }
 
-async fn assert_untouched(stage: &Stage) {
+pub(crate) async fn assert_untouched(stage: &Stage) {
     assert_eq!(stage.simulator.count(TENANT, "DELETE").await.unwrap(), 0);
     assert_eq!(stage.simulator.effects(TENANT).await.unwrap(), ENABLED);
 }

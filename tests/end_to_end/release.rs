@@ -2,24 +2,29 @@
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::DeleteParams;
 use serde_json::json;
 
 use crate::TENANT;
 use crate::judges::{FINALIZER, seed, until, verdict};
-use crate::support::stage::Stage;
+use crate::support::stage::{Configuration, Stage, create_namespace};
+
+/// A second namespace, which only an operator with this configuration watches: it may go without its operator.
+pub(crate) async fn home(stage: &Stage) -> (String, Configuration) {
+    let home = format!("{}-home", stage.namespace);
+    create_namespace(&stage.client, &home).await;
+    let mut configuration = stage.configuration();
+    configuration.tenancy = vec![format!("{{ namespace: {home}, tenantIds: [\"*\"], allowDeprovision: true }}")];
+    configuration.namespace = Some(home.clone());
+    (home, configuration)
+}
 
 /// The operator lives in the namespace of the stage; the resource in another one, which is deleted.
 async fn deleted_with_its_namespace(policy: &str, already_deleted: bool) {
     let mut stage = Stage::open("namespace").await;
     seed(&stage, TENANT).await;
-    let home = format!("{}-home", stage.namespace);
+    let (home, configuration) = home(&stage).await;
     let namespaces: Api<Namespace> = Api::all(stage.client.clone());
-    let namespace = serde_json::from_value(json!({"metadata": {"name": home}})).unwrap();
-    namespaces.create(&PostParams::default(), &namespace).await.unwrap();
-    let mut configuration = stage.configuration();
-    configuration.tenancy = vec![format!("{{ namespace: {home}, tenantIds: [\"*\"], allowDeprovision: true }}")];
-    configuration.namespace = Some(home.clone());
     let operator = stage.operator(&configuration).await;
     stage.namespace.clone_from(&home);
     stage.apply("contoso", json!({"tenantId": TENANT, "deletionPolicy": policy})).await.unwrap();

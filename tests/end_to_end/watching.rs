@@ -20,8 +20,8 @@ use crate::support::declared::{AT_ONCE, LINKED, apply_all, effects, id, name, se
 use crate::support::proxy::Proxy;
 use crate::support::stage::{ACCOUNT, Configuration, Operator, Stage};
 
-/// A control plane for the tests that stop its API server, which take turns.
-async fn own_plane() -> (&'static ControlPlane, MutexGuard<'static, ()>) {
+/// A control plane for the tests that stop its API server or change its definitions, which take turns.
+pub(crate) async fn own_plane() -> (&'static ControlPlane, MutexGuard<'static, ()>) {
     static OWN: OnceLock<ControlPlane> = OnceLock::new();
     static TURN: Mutex<()> = Mutex::const_new(());
     let turn = TURN.lock().await;

@@ -59,6 +59,8 @@ pub(crate) struct Configuration {
     pub(crate) broker: Option<Announcement>,
     /// The broker's address instead of the announced one, for a proxy before it.
     pub(crate) broker_url: Option<String>,
+    /// `broker.clusterId`; `None`: the cluster is asked for its own.
+    pub(crate) cluster_id: Option<&'static str>,
     /// `broker.maximumPollingSeconds`.
     pub(crate) maximum_polling: u32,
     /// `broker.requestTimeoutSeconds`.
@@ -100,6 +102,9 @@ impl Configuration {
                 self.request_timeout,
                 self.maximum_polling
             );
+            if let Some(id) = self.cluster_id {
+                let _ = writeln!(text, "  clusterId: {id}");
+            }
         }
         if let Some(Announcement { microsoft_url: url, ca_file, .. }) = &self.microsoft {
             text.push_str("microsoft:\n  hosts:\n");
@@ -196,6 +201,7 @@ impl Stage {
             tenancy: vec![format!("{{ namespace: {}, tenantIds: [\"*\"], allowDeprovision: true }}", self.namespace)],
             broker: Some(self.announcement.clone()),
             broker_url: None,
+            cluster_id: None,
             maximum_polling: 60,
             request_timeout: 5,
             timing: vec![
@@ -259,24 +265,28 @@ impl Stage {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
+    /// The same, whatever their shape.
+    pub(crate) fn objects(&self) -> Api<DynamicObject> {
+        let resource = kube::api::ApiResource::erase::<ThreatProtectionTenant>(&());
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
     /// Applies a resource as the platform team does, by server-side apply.
     pub(crate) async fn apply(&self, name: &str, spec: Value) -> Result<Value, kube::Error> {
-        let resource = kube::api::ApiResource::erase::<ThreatProtectionTenant>(&());
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
         let body = json!({
             "apiVersion": "threatprotection.dev/v1alpha1",
             "kind": "ThreatProtectionTenant",
             "metadata": {"name": name},
             "spec": spec,
         });
-        let applied = api.patch(name, &PatchParams::apply(TEAM).force(), &Patch::Apply(&body)).await?;
+        let applied = self.objects().patch(name, &PatchParams::apply(TEAM).force(), &Patch::Apply(&body)).await?;
         Ok(serde_json::to_value(applied).expect("an object is JSON"))
     }
 
     /// Changes parts of a spec by a merge patch; `null` removes a field.
     pub(crate) async fn edit(&self, name: &str, fields: Value) -> Result<(), kube::Error> {
         let patch = Patch::Merge(json!({"spec": fields}));
-        self.resources().patch(name, &PatchParams::default(), &patch).await.map(|_| ())
+        self.objects().patch(name, &PatchParams::default(), &patch).await.map(|_| ())
     }
 
     /// Asks for a reconcile now.
@@ -288,7 +298,7 @@ impl Stage {
 
     /// The resource as it is stored; `Null` when there is none.
     pub(crate) async fn read(&self, name: &str) -> Value {
-        let found = self.resources().get_opt(name).await.expect("the resource can be read");
+        let found = self.objects().get_opt(name).await.expect("the resource can be read");
         found.map_or(Value::Null, |resource| serde_json::to_value(resource).expect("a resource is JSON"))
     }
 
@@ -395,7 +405,7 @@ pub(crate) async fn apply_definition(client: &Client) {
     // Established comes a moment before the resource is served.
     let resources: Api<ThreatProtectionTenant> = Api::all(client.clone());
     let start = Instant::now();
-    while resources.list(&kube::api::ListParams::default().limit(1)).await.is_err() {
+    while resources.list_metadata(&kube::api::ListParams::default().limit(1)).await.is_err() {
         assert!(start.elapsed() < PATIENCE, "the resource is not served");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
