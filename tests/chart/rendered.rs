@@ -90,7 +90,6 @@ fn permissions_for_one_namespace_are_the_shipped_ones_narrowed() {
     let narrowed = r#"get [""] namespaces ["kube-system", "security"]"#;
     let cluster_rights = rights([cluster]);
     let expected = [
-        r#"create ["authentication.k8s.io"] selfsubjectreviews []"#.to_owned(),
         narrowed.to_owned(),
         format!(r#"get ["apiextensions.k8s.io"] customresourcedefinitions ["{CRD_NAME}"]"#),
     ];
