@@ -149,6 +149,8 @@ fn values(stage: &Stage) -> Value {
     for name in ["probes", "leaderElection", "controller"] {
         fields.remove(name);
     }
+    // Nothing of the cluster's own is read.
+    fields["broker"]["clusterId"] = json!("cluster-1");
     json!({
         "crds": {"install": false},
         "watchNamespace": stage.namespace,

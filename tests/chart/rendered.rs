@@ -82,24 +82,20 @@ fn permissions_are_the_shipped_ones() {
 #[test]
 fn permissions_for_one_namespace_are_the_shipped_ones_narrowed() {
     let shipped = objects(&committed("deploy/base/rbac.yaml"));
-    let chart = objects(&template(&["--set", "watchNamespace=security"]).unwrap());
-    let cluster = object(&chart, "ClusterRole", "threat-protection-operator-security");
-    let role = object(&chart, "Role", "threat-protection-operator-resources");
+    let namespaced = ["--set", "watchNamespace=security"];
+    let alone = objects(&template(&namespaced).unwrap());
+    assert!(alone.iter().all(|object| !object["kind"].as_str().unwrap().starts_with("ClusterRole")));
+    let reads = objects(&template(&[&namespaced[..], &["--set", "rbac.clusterReads=true"]].concat()).unwrap());
+    let role = object(&alone, "Role", "threat-protection-operator-tenants");
+    assert_eq!(role, object(&reads, "Role", "threat-protection-operator-tenants"));
     assert_eq!(role["metadata"]["namespace"], "security");
-    assert_eq!(object(&chart, "Role", RELEASE)["metadata"]["namespace"], HOME);
-    let narrowed = r#"get [""] namespaces ["kube-system", "security"]"#;
-    let cluster_rights = rights([cluster]);
-    let expected = [
-        narrowed.to_owned(),
-        format!(r#"get ["apiextensions.k8s.io"] customresourcedefinitions ["{CRD_NAME}"]"#),
-    ];
-    assert_eq!(cluster_rights, expected);
-    let mut both = rights([cluster, role]);
-    for right in &mut both {
-        if right == narrowed {
-            *right = r#"get [""] namespaces []"#.to_owned();
-        }
-    }
+    assert_eq!(object(&alone, "Role", RELEASE)["metadata"]["namespace"], HOME);
+    let own_id = r#"get [""] namespaces ["kube-system"]"#.to_owned();
+    let of_cluster = rights([object(&reads, "ClusterRole", "threat-protection-operator-security")]);
+    let definition = format!(r#"get ["apiextensions.k8s.io"] customresourcedefinitions ["{CRD_NAME}"]"#);
+    assert_eq!(of_cluster, [own_id.clone(), definition]);
+    let mut both = [rights([role]), of_cluster].concat();
+    both.retain(|right| *right != own_id);
     both.sort();
     assert_eq!(both, rights([object(&shipped, "ClusterRole", RELEASE)]));
 }
@@ -203,6 +199,10 @@ fn a_change_of_the_configuration_is_a_new_pod_and_one_of_the_log_is_not() {
 #[case::a_namespace_behind_the_back(
     &["--set", "config.controller.watchNamespace=security"],
     &["config.controller.watchNamespace", "set watchNamespace instead"]
+)]
+#[case::a_cluster_without_a_name(
+    &["--set", "watchNamespace=security,config.broker.url=https://broker.example.com"],
+    &["config.broker.clusterId is needed", "rbac.clusterReads"]
 )]
 #[case::nobodys_account(&["--set", "serviceAccount.create=false"], &["serviceAccount.name is needed"])]
 #[case::an_old_cluster(&["--kube-version", "1.32.9"], &["kubeVersion", "1.33"])]
