@@ -44,6 +44,11 @@ fn the_committed_definition_is_the_printed_one() {
 }
 
 #[test]
+fn the_committed_reference_is_that_of_the_definition() {
+    compare(&format!("{DOCS}/api.md"), &crd::reference(&custom_resource_definition()));
+}
+
+#[test]
 fn the_committed_reasons_are_the_catalogue() {
     compare(&format!("{DOCS}/reasons.md"), &explain::markdown());
     for reason in Reason::ALL {
@@ -120,6 +125,40 @@ fn fields() -> BTreeSet<String> {
     let mut fields = BTreeSet::new();
     walk("", &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"], &mut fields);
     fields
+}
+
+/// Every word of a kind in the schema, wherever it stands.
+fn words<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get(key));
+            members.values().for_each(|member| words(member, key, found));
+        }
+        Value::Array(entries) => entries.iter().for_each(|entry| words(entry, key, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_reference_leaves_nothing_of_the_schema_out() {
+    let page = crd::reference(&custom_resource_definition());
+    let fields = fields();
+    assert!(fields.len() > 80, "{fields:?}");
+    for field in fields.iter().filter(|field| field.starts_with("spec.") || field.starts_with("status.")) {
+        assert!(page.contains(&format!("\n### `{field}`\n")), "{field}");
+    }
+    let definition = serde_json::to_value(custom_resource_definition()).unwrap();
+    for key in ["message", "rule", "pattern", "maxLength", "maxItems", "minimum", "maximum", "default"] {
+        let mut found = Vec::new();
+        words(&definition["spec"]["versions"][0]["schema"], key, &mut found);
+        // A field may have such a name.
+        for value in found.iter().filter(|value| !value.is_object()) {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            assert!(page.contains(value.trim_end_matches(".0")), "{key}: {value}");
+        }
+        assert!(!found.is_empty(), "{key}");
+    }
+    assert!(page.contains("### `spec.tenantId`\n\nstring, required, immutable\n"), "{page}");
 }
 
 /// What `kubectl get -o jsonpath` is told to print is there to be printed.

@@ -35,8 +35,8 @@ pub enum Command {
     Check(check::Args),
     /// Say what a reason of a condition means, and what to do about it.
     Explain(explain::Args),
-    /// Print the custom resource definition as YAML.
-    Crd,
+    /// Print the custom resource definition as YAML, or as a reference for people.
+    Crd(crd::Args),
     /// Print every metric that the operator shows, as a page of documentation.
     Metrics,
     /// Serve a simulated broker and simulated tenants, for laptops and tests.
@@ -76,7 +76,7 @@ pub async fn dispatch(arguments: Arguments) -> Result<ExitCode, CommandError> {
         Command::Plan(args) => return Ok(plan::run(args, &mut stdout().lock()).await?.code().into()),
         Command::Check(args) => return Ok(check::run(args, &mut stdout().lock()).await?.code().into()),
         Command::Explain(args) => explain::print(&args, &mut stdout().lock())?,
-        Command::Crd => crd::print(&mut stdout().lock())?,
+        Command::Crd(args) => crd::print(&args, &mut stdout().lock())?,
         Command::Metrics => metrics::print(&mut stdout().lock())?,
         Command::Simulate(args) => simulate::run(args).await?,
     }
