@@ -33,6 +33,7 @@ mod replicas;
 mod scale;
 mod sign_in;
 mod storm;
+mod uninstalling;
 mod verdicts;
 mod watched;
 mod watching;
