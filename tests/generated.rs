@@ -1,4 +1,6 @@
-//! Are the generated files the ones that this code prints? `UPDATE=1 cargo test --test generated` rewrites them.
+//! Are the generated files the ones that this code prints? `UPDATE=1 cargo test --test generated` rewrites them. And does what
+//! is written by hand beside them, the permissions, fit the code?
+
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -15,6 +17,8 @@ use threat_protection_operator::cli::{crd, explain, metrics, plan};
 
 #[path = "support/kstatus.rs"]
 mod kstatus;
+#[path = "generated/permissions.rs"]
+mod permissions;
 
 use kstatus::KStatus;
 
