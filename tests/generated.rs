@@ -1,5 +1,5 @@
 //! Are the generated files the ones that this code prints? `UPDATE=1 cargo test --test generated` rewrites them. And does what
-//! is written by hand beside them, the permissions, fit the code?
+//! is written by hand beside them, permissions and the recipe of the image, fit the code?
 
 #![expect(
     clippy::unwrap_used,
@@ -15,6 +15,8 @@ use serde_json::Value;
 use threat_protection_operator::api::{Look, Reason, custom_resource_definition};
 use threat_protection_operator::cli::{crd, explain, metrics, plan};
 
+#[path = "generated/image.rs"]
+mod image;
 #[path = "support/kstatus.rs"]
 mod kstatus;
 #[path = "generated/permissions.rs"]
