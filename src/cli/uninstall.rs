@@ -27,7 +27,7 @@ const PAGE: u32 = 500;
 /// Arguments of `uninstall`.
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Exit codes: 0 nothing is in the way; 2 something is in the way; 1 an error, or not everything could be seen."
+    after_help = "Exit codes: 0 nothing is in the way; 2 something is in the way; 1 an error, or the resources could not be seen."
 )]
 pub struct Args {
     /// Look, and change nothing; there is no other way: uninstalling is your package manager's
@@ -83,19 +83,34 @@ pub async fn run(args: Args, output: &mut impl Write) -> Result<Exit, UninstallE
 }
 
 async fn found(client: &Client, namespace: Option<&str>, lease: &str) -> Result<Found, UninstallError> {
+    // Whoever looks after one namespace may see neither definitions nor the Leases of others, and neither is in the way.
+    let mut unseen = Vec::new();
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let definition = definitions.get_opt(CRD_NAME).await.map_err(|error| unread("the definition", &error))?;
-    let resources = match &definition {
-        Some(_) => resources(client, namespace).await?,
-        None => Vec::new(),
-    };
-    let named = ListParams::default().fields(&format!("metadata.name={lease}"));
+    let definition = seen("the definition", definitions.get_opt(CRD_NAME).await, &mut unseen)?.flatten();
     let leases: Api<Lease> = Api::all(client.clone());
-    let leases = leases.list(&named).await.map_err(|error| unread("Leases", &error))?.items;
-    Ok(Found { resources, definition, leases, namespace: namespace.map(str::to_owned) })
+    let named = ListParams::default().fields(&format!("metadata.name={lease}"));
+    let leases = seen("Leases", leases.list(&named).await, &mut unseen)?.map(|list| list.items).unwrap_or_default();
+    let resources = resources(client, namespace).await?;
+    Ok(Found { resources, definition, leases, namespace: namespace.map(str::to_owned), unseen })
 }
 
-/// All of them, page by page.
+/// What was answered; nothing where it may not be seen, which is noted.
+fn seen<T>(
+    what: &'static str,
+    answer: Result<T, kube::Error>,
+    unseen: &mut Vec<&'static str>,
+) -> Result<Option<T>, UninstallError> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(kube::Error::Api(status)) if status.is_forbidden() => {
+            unseen.push(what);
+            Ok(None)
+        }
+        Err(error) => Err(unread(what, &error)),
+    }
+}
+
+/// All of them, page by page; none where the definition is not applied.
 async fn resources(client: &Client, namespace: Option<&str>) -> Result<Vec<DynamicObject>, UninstallError> {
     let kind = ApiResource::erase::<ThreatProtectionTenant>(&());
     let api: Api<DynamicObject> = match namespace {
@@ -105,7 +120,10 @@ async fn resources(client: &Client, namespace: Option<&str>) -> Result<Vec<Dynam
     let mut all = Vec::new();
     let mut page = ListParams::default().limit(PAGE);
     loop {
-        let listed = api.list(&page).await.map_err(|error| unread("the resources", &error))?;
+        let listed = match api.list(&page).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(all),
+            listed => listed.map_err(|error| unread("the resources", &error))?,
+        };
         all.extend(listed.items);
         match listed.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => page = ListParams::default().limit(PAGE).continue_token(&token),

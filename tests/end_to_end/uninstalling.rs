@@ -6,6 +6,7 @@ use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
 use crate::judges::{assert_settled, held, seed, verdict};
+use crate::support::control_plane::{Access, Credential};
 use crate::support::stage::{PROGRAM, Stage};
 use crate::{OTHER, TENANT};
 
@@ -104,6 +105,13 @@ async fn who_cannot_look_is_told_what_to_do() {
     };
     let (code, text) = run(&["uninstall", "--check"], "/nowhere");
     assert!(code == 1 && text.contains("KUBECONFIG"), "{text}");
+    // Whoever may see the resources of one namespace is told what else there is, and not refused.
+    let token = stage.plane.service_account_token(&stage.namespace, "threat-protection-operator").await.unwrap();
+    let access = Access { credential: Credential::Token(token), server: None, namespace: None };
+    let kubeconfig = stage.plane.write_kubeconfig(&stage.namespace, &access).unwrap();
+    let (code, text) = run(&["uninstall", "--check", "-n", &stage.namespace], kubeconfig.to_str().unwrap());
+    assert!(code == 0 && text.contains("not looked at, because you may not: Leases"), "{text}");
+    assert!(text.contains("CustomResourceDefinition "), "{text}");
     let (code, text) = run(&["uninstall"], stage.plane.kubeconfig_path().to_str().unwrap());
     assert!(code == 1 && text.contains("--check"), "uninstalling is not ours: {text}");
 }

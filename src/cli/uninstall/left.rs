@@ -24,6 +24,8 @@ pub struct Found {
     pub leases: Vec<Lease>,
     /// The one namespace that was looked at; `None`: all of them.
     pub namespace: Option<String>,
+    /// What may not be seen and is in nobody's way.
+    pub unseen: Vec<&'static str>,
 }
 
 /// What would be left or hurt.
@@ -40,6 +42,8 @@ pub struct Left {
     pub definition: Option<KeptDefinition>,
     /// Leases, which stay.
     pub leases: Vec<KeptLease>,
+    /// What stays too and may not be seen: `the definition`, `Leases`.
+    pub unseen: Vec<&'static str>,
 }
 
 /// What kind of thing is in the way.
@@ -132,6 +136,7 @@ impl Left {
             tenants: read.iter().map(Read::kept).collect(),
             definition,
             leases: leases.collect(),
+            unseen: found.unseen.clone(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::cli::plan::text::visible;
 #[must_use]
 pub fn text(left: &Left) -> String {
     let mut text = String::new();
-    let Left { namespace, in_the_way, tenants, definition, leases } = left;
+    let Left { namespace, in_the_way, tenants, definition, leases, unseen } = left;
     // Writing to a String cannot fail.
     if let Some(namespace) = namespace {
         let _ = writeln!(text, "Resources of namespace {namespace} only.\n");
@@ -27,7 +27,12 @@ pub fn text(left: &Left) -> String {
     }
     of_tenants(tenants, &mut text);
     let _ = writeln!(text, "What stays in the cluster");
-    of_definition(definition.as_ref(), tenants.len(), &mut text);
+    if unseen.is_empty() || definition.is_some() {
+        of_definition(definition.as_ref(), tenants.len(), &mut text);
+    }
+    if !unseen.is_empty() {
+        let _ = writeln!(text, "  not looked at, because you may not: {}", unseen.join(", "));
+    }
     for KeptLease { namespace, name, holder } in leases {
         let held = holder.as_ref().map_or_else(|| "given up".to_owned(), |holder| format!("held by {holder}"));
         let _ = writeln!(text, "  Lease {namespace}/{name} ({held}): it goes with its namespace, or delete it");

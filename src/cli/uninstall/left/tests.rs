@@ -137,3 +137,12 @@ fn the_definition_and_leases_are_told() {
     assert_eq!(json["inTheWay"], json!([]));
     assert_eq!(json["leases"][0]["holder"], "pod-1");
 }
+
+#[test]
+fn what_may_not_be_seen_is_said_and_is_in_nobodys_way() {
+    let found = Found { unseen: vec!["the definition", "Leases"], ..Found::default() };
+    let left = Left::of(&found);
+    let text = text(&left);
+    assert!(text.contains("not looked at, because you may not: the definition, Leases"), "{text}");
+    assert!(!text.contains("no definition") && left.is_clear(), "{text}");
+}
