@@ -29,19 +29,21 @@ const HEADER: &str =
 const DEFINITION: &str = "crds/threatprotectiontenants.yaml";
 const DOCS: &str = "deploy/docs";
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+fn root(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root(path)).unwrap_or_default()
 }
 
 /// Compares a committed file with what is printed, or rewrites it.
 fn compare(path: &str, printed: &str) {
-    let committed = root().join(path);
     if is_update() {
-        fs::create_dir_all(committed.parent().unwrap()).unwrap();
-        fs::write(&committed, printed).unwrap();
+        fs::create_dir_all(root(path).parent().unwrap()).unwrap();
+        fs::write(root(path), printed).unwrap();
     }
-    let committed = fs::read_to_string(&committed).unwrap_or_default();
-    assert!(committed == printed, "{path} is out of date: run UPDATE=1 cargo test --test generated");
+    assert!(read(path) == printed, "{path} is out of date: run UPDATE=1 cargo test --test generated");
 }
 
 #[test]
@@ -60,7 +62,7 @@ fn the_committed_reasons_are_the_catalogue() {
     for reason in Reason::ALL {
         compare(&format!("{DOCS}/{}/{reason}.md", explain::FOLDER), &explain::page(*reason));
     }
-    let folder = root().join(DOCS).join(explain::FOLDER);
+    let folder = root(DOCS).join(explain::FOLDER);
     let pages: BTreeSet<String> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let reasons: BTreeSet<String> = Reason::ALL.iter().map(|reason| format!("{reason}.md")).collect();
@@ -77,7 +79,7 @@ fn the_committed_metrics_are_those_of_the_registry() {
 fn the_catalogue_says_of_every_reason_what_the_planner_makes_of_it() {
     let mut wrong = BTreeSet::new();
     let mut shown = BTreeSet::new();
-    for story in fs::read_dir(root().join("tests/plans")).unwrap() {
+    for story in fs::read_dir(root("tests/plans")).unwrap() {
         let story = story.unwrap().path();
         let read = |name: &str| fs::read_to_string(story.join(name)).unwrap();
         let manifest: Value = serde_yaml::from_str(&read("resource.yaml")).unwrap();
@@ -191,6 +193,28 @@ fn the_commands_of_the_catalogue_name_fields_that_exist() {
         }
     }
     assert!(seen > 20, "{seen}");
+}
+
+/// A page that sends its reader nowhere is no help.
+#[test]
+fn the_links_of_every_page_lead_somewhere() {
+    let mut pages = Vec::new();
+    for folder in [DOCS, "deploy/docs/reasons", "deploy/image"] {
+        pages.extend(fs::read_dir(root(folder)).unwrap().map(|entry| entry.unwrap().path()));
+    }
+    let mut links = 0;
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|extension| extension == "md")) {
+        // Code may look like a link.
+        let text: String = fs::read_to_string(page).unwrap().split('`').step_by(2).collect();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap();
+            if !target.is_empty() && !target.contains("://") {
+                assert!(page.with_file_name(target).exists(), "{}: {link}", page.display());
+                links += 1;
+            }
+        }
+    }
+    assert!(links > 100, "{links}");
 }
 
 /// YAML 1.1 readers, such as kubectl's, take a bare `True` for a boolean.

@@ -123,7 +123,9 @@ impl Look {
             Self::SameTenant => "kubectl get tpt -A --field-selector spec.tenantId=TENANT_ID",
             Self::Check => "kubectl get tpt NAME -n NAMESPACE -o yaml | threat-protection-operator check -f -",
             Self::PlanCommand => "threat-protection-operator plan NAME -n NAMESPACE",
-            Self::Log => "kubectl logs -n OPERATOR_NAMESPACE POD | grep NAME",
+            Self::Log => {
+                "kubectl logs -n OPERATOR_NAMESPACE -l app.kubernetes.io/name=threat-protection-operator --tail=-1 | grep NAME"
+            }
             Self::RequestReconcile => {
                 r#"kubectl annotate tpt NAME -n NAMESPACE --overwrite threatprotection.dev/reconcile-requested-at="$(date +%s)""#
             }

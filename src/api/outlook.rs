@@ -139,10 +139,11 @@ impl Reason {
         use ConditionType as C;
         match self {
             Self::TenantNotAllowed | Self::DuplicateTenant => &[C::Ready, C::Stalled],
-            Self::SimulatorRefused => &[C::Ready, C::CredentialsReady, C::Stalled],
-            Self::CredentialsMissing | Self::CredentialsInvalid | Self::UnsupportedCloud | Self::PermissionDenied => {
-                &[C::Ready, C::CredentialsReady, C::Integrated, C::InSync, C::Stalled]
-            }
+            Self::SimulatorRefused
+            | Self::CredentialsMissing
+            | Self::CredentialsInvalid
+            | Self::UnsupportedCloud
+            | Self::PermissionDenied => &[C::Ready, C::CredentialsReady, C::Integrated, C::InSync, C::Stalled],
             Self::TenantMismatch => {
                 &[C::Ready, C::CredentialsReady, C::RegionPinned, C::Integrated, C::InSync, C::Stalled]
             }

@@ -14,6 +14,7 @@ mod support;
 mod asked;
 mod bad_input;
 mod broker_access;
+mod catalogue;
 mod claims;
 mod convergence;
 mod crashes;

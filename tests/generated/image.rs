@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
-use crate::root;
+use crate::{read, root};
 
 /// The file, and what every instruction says, in order.
 fn instructions() -> Vec<(String, String)> {
-    let text = fs::read_to_string(root().join("deploy/image/Dockerfile")).unwrap();
+    let text = read("deploy/image/Dockerfile");
     let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
     let whole = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
     let split = |line: &str| {
@@ -24,7 +24,7 @@ fn all<'a>(instructions: &'a [(String, String)], word: &str) -> Vec<&'a str> {
 
 /// A field of the package in Cargo.toml.
 fn of_package(field: &str) -> String {
-    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let manifest = read("Cargo.toml");
     let line = manifest.lines().find(|line| line.starts_with(&format!("{field} = "))).unwrap();
     line.split('"').nth(1).unwrap().to_owned()
 }
@@ -96,14 +96,14 @@ fn a_build_can_be_repeated() {
 /// The build sees a list of what it needs; everything else, history and local files above all, stays outside.
 #[test]
 fn nothing_gets_into_the_build_that_is_not_named() {
-    let text = fs::read_to_string(root().join("deploy/image/Dockerfile.dockerignore")).unwrap();
+    let text = read("deploy/image/Dockerfile.dockerignore");
     let rules: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(rules.first(), Some(&"*"));
     for rule in &rules[1..] {
         let path = rule.strip_prefix('!').unwrap_or_else(|| panic!("{rule} takes away what the first line has taken"));
-        assert!(root().join(path).exists(), "{rule}");
+        assert!(root(path).exists(), "{rule}");
     }
-    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let manifest = read("Cargo.toml");
     for path in manifest.lines().filter_map(|line| line.strip_prefix("path = ")) {
         let folder = path.trim_matches('"').split('/').next().unwrap();
         assert!(rules.contains(&format!("!{folder}").as_str()), "{path}");
@@ -118,7 +118,7 @@ fn bill_of_materials(cargo: &str) -> (Output, tempfile::TempDir) {
     fs::set_permissions(&stand_in, fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
     let mut command = Command::new("bash");
-    command.arg(root().join("deploy/image/sbom.sh")).arg(folder.path().join("sbom")).env("PATH", path);
+    command.arg(root("deploy/image/sbom.sh")).arg(folder.path().join("sbom")).env("PATH", path);
     (command.output().unwrap(), folder)
 }
 
@@ -132,5 +132,5 @@ fn the_bill_of_materials_says_what_is_missing_or_where_it_is() {
     assert!(output.status.success(), "{output:?}");
     let written = folder.path().join("sbom/one_bin.cdx.json");
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), written.to_string_lossy());
-    assert!(written.exists() && !root().join("one_bin.cdx.json").exists());
+    assert!(written.exists() && !root("one_bin.cdx.json").exists());
 }

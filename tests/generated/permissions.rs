@@ -1,14 +1,13 @@
 //! Are the grants that `deploy/docs/permissions.md` lists exactly those that are shipped and those that the code asks for?
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use serde::Deserialize as _;
 use serde_json::Value;
 use threat_protection_operator::cli::plan;
 use threat_protection_operator::plan::permissions::{Need, needs};
 
-use crate::root;
+use crate::read;
 
 /// Everything that a resource can make use of.
 const EVERYTHING: &str = "
@@ -33,7 +32,7 @@ spec:
 
 /// The cells of the table under a heading, without its head, marks of code taken away.
 fn table(heading: &str) -> Vec<Vec<String>> {
-    let page = fs::read_to_string(root().join("deploy/docs/permissions.md")).unwrap();
+    let page = read("deploy/docs/permissions.md");
     let section = page.split("\n## ").find(|section| section.lines().next() == Some(heading));
     let section = section.unwrap_or_default();
     assert!(!section.is_empty(), "{heading} is a section of the page");
@@ -46,7 +45,7 @@ fn table(heading: &str) -> Vec<Vec<String>> {
 
 /// The rules of a file, one row each: kind, group, resources, names, verbs.
 fn rules(path: &str) -> BTreeSet<Vec<String>> {
-    let text = fs::read_to_string(root().join(path)).unwrap();
+    let text = read(path);
     let words = |value: &Value| -> String {
         let words = value.as_array().into_iter().flatten().map(|word| word.as_str().unwrap());
         words.map(|word| if word.is_empty() { "core" } else { word }).collect::<Vec<_>>().join(", ")

@@ -44,8 +44,8 @@ pub fn page(reason: Reason) -> String {
         reason.remedy()
     );
     let shown: Vec<String> = reason.shown_by().iter().map(|kind| format!("`{kind}`")).collect();
-    let _ =
-        write!(page, "\n## Who says so\n\nThe conditions {}.\n\n{}", shown.join(", "), conclusions(reason.outlook()));
+    let noun = if shown.len() == 1 { "condition" } else { "conditions" };
+    let _ = write!(page, "\n## Who says so\n\nThe {noun} {}.\n\n{}", shown.join(", "), conclusions(reason.outlook()));
     let _ = write!(page, "\n## Look\n\n```sh\nthreat-protection-operator explain {reason}\n");
     for look in looks(reason) {
         let _ = writeln!(page, "# {}", look.purpose());
