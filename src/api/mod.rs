@@ -3,10 +3,13 @@
 //! Everything here is API. The custom resource definition under `crds/` is printed from these types, and the
 //! doc comments are its user documentation. Pure: no clock, no client, no decision.
 
+mod background;
 mod condition;
 mod crd;
 mod handles;
 mod lenient;
+mod look;
+mod outlook;
 mod reason;
 mod spec;
 mod status;
@@ -17,6 +20,8 @@ pub use handles::{
     CRD_NAME, EVENT_CONTROLLER, FIELD_MANAGER, FINALIZER, GROUP, KIND, PLAN_MANAGER, RECONCILE_REQUEST_ANNOTATION,
     VERSION,
 };
+pub use look::Look;
+pub use outlook::{Conclusion, Outlook};
 pub use reason::Reason;
 pub use spec::Claim;
 pub use spec::{

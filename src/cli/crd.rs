@@ -1,8 +1,22 @@
-//! `crd`: prints the custom resource definition.
+//! `crd`: prints the custom resource definition, as YAML or as a reference for people.
 
 use std::io::Write;
 
+use clap::Args as ClapArgs;
+
 use crate::api::custom_resource_definition;
+
+mod reference;
+
+pub use reference::reference;
+
+/// Arguments of `crd`.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// Print every field with its rules as a page of documentation instead
+    #[arg(long)]
+    markdown: bool,
+}
 
 /// The definition cannot be printed.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +35,8 @@ pub fn yaml() -> Result<String, CrdError> {
 }
 
 /// Prints the definition.
-pub fn print(output: &mut impl Write) -> Result<(), CrdError> {
-    output.write_all(yaml()?.as_bytes())?;
+pub fn print(args: &Args, output: &mut impl Write) -> Result<(), CrdError> {
+    let text = if args.markdown { reference(&custom_resource_definition()) } else { yaml()? };
+    output.write_all(text.as_bytes())?;
     Ok(())
 }

@@ -8,14 +8,20 @@ use clap::builder::PossibleValuesParser;
 
 use crate::api::Reason;
 
+mod page;
+
+pub use page::{FOLDER, markdown, page};
+
+use page::looks;
+
 /// Arguments of `explain`.
 #[derive(Debug, ClapArgs)]
 pub struct Args {
     /// The reason, in any case; without it all are listed
     #[arg(value_name = "REASON", ignore_case = true, hide_possible_values = true, value_parser = names())]
     reason: Option<String>,
-    /// Print all as a page of documentation
-    #[arg(long, conflicts_with = "reason")]
+    /// Print it, or all, as a page of documentation
+    #[arg(long)]
     markdown: bool,
 }
 
@@ -33,7 +39,8 @@ pub fn print(args: &Args, output: &mut impl Write) -> Result<(), ExplainError> {
     let asked = args.reason.as_deref();
     let found = Reason::ALL.iter().find(|reason| asked.is_some_and(|name| reason.name().eq_ignore_ascii_case(name)));
     let text = match found {
-        Some(reason) => format!("{reason}\n  {}\n  What to do: {}\n", reason.meaning(), reason.remedy()),
+        Some(reason) if args.markdown => page(*reason),
+        Some(reason) => text(*reason),
         None if args.markdown => markdown(),
         None => list(),
     };
@@ -48,17 +55,30 @@ fn list() -> String {
     list
 }
 
-/// The whole catalogue as a page of documentation.
-#[must_use]
-pub fn markdown() -> String {
-    let mut page = String::from(
-        "# Reasons\n\nEvery `reason` of every condition is one of these, and so is that of every event that tells a verdict; events of a step\nthat was sent say `StepDone`, `StepAccepted` or `StepRefused`. Where several hold, `Ready` and `Stalled` show the one\nthat stands first here. `threat-protection-operator explain REASON` prints one of them.\n\n| Reason | What happened, and why | What to do |\n|---|---|---|\n",
+/// One reason for whoever stands at a terminal.
+fn text(reason: Reason) -> String {
+    let mut text = format!(
+        "{reason}\n  {}\n  {}\n  Meanwhile: {}\n  What to do: {}\n",
+        reason.meaning(),
+        plain(reason.cause()),
+        plain(reason.meanwhile()),
+        reason.remedy()
     );
-    for reason in Reason::ALL {
+    for look in looks(reason) {
         // Writing to a text cannot fail.
-        let _ = writeln!(page, "| `{reason}` | {} | {} |", reason.meaning(), reason.remedy());
+        let _ = write!(text, "\n  # {}\n  {}\n", look.purpose(), look.command());
     }
-    page
+    let _ = writeln!(text, "\n  See also: {}", names_of(reason.related()));
+    text
+}
+
+/// Marks of code are for pages.
+fn plain(text: &str) -> String {
+    text.replace('`', "")
+}
+
+fn names_of(reasons: &[Reason]) -> String {
+    reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -98,6 +118,17 @@ mod tests {
             explain(&[]).unwrap().lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect();
         let expected: Vec<_> = Reason::ALL.iter().map(|reason| reason.name().to_owned()).collect();
         assert_eq!(names, expected);
-        assert_eq!(explain(&["--markdown"]).unwrap().matches("\n| `").count(), expected.len());
+        assert_eq!(explain(&["--markdown"]).unwrap().matches("\n| [`").count(), expected.len());
+    }
+
+    #[test]
+    fn one_comes_with_its_commands_and_its_neighbours_and_as_a_page() {
+        let text = explain(&["DuplicateTenant"]).unwrap();
+        assert!(
+            text.contains("--field-selector spec.tenantId=") && text.contains("See also: TenantNotAllowed"),
+            "{text}"
+        );
+        let page = explain(&["duplicatetenant", "--markdown"]).unwrap();
+        assert!(page.starts_with("# DuplicateTenant\n") && page.contains("[`Contended`](Contended.md)"), "{page}");
     }
 }

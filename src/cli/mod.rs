@@ -9,6 +9,7 @@ mod outside;
 pub mod plan;
 pub mod run;
 pub mod simulate;
+pub mod uninstall;
 
 use std::io::stdout;
 use std::process::ExitCode;
@@ -35,10 +36,12 @@ pub enum Command {
     Check(check::Args),
     /// Say what a reason of a condition means, and what to do about it.
     Explain(explain::Args),
-    /// Print the custom resource definition as YAML.
-    Crd,
+    /// Print the custom resource definition as YAML, or as a reference for people.
+    Crd(crd::Args),
     /// Print every metric that the operator shows, as a page of documentation.
     Metrics,
+    /// Say what would be left or hurt if the operator were uninstalled now, and change nothing.
+    Uninstall(uninstall::Args),
     /// Serve a simulated broker and simulated tenants, for laptops and tests.
     Simulate(simulate::Args),
 }
@@ -67,16 +70,20 @@ pub enum CommandError {
     /// `simulate` failed.
     #[error(transparent)]
     Simulate(#[from] simulate::SimulateError),
+    /// `uninstall` failed.
+    #[error(transparent)]
+    Uninstall(#[from] uninstall::UninstallError),
 }
 
-/// Does what was asked. Only `plan` and `check` have exit codes of their own.
+/// Does what was asked. Only `plan`, `check` and `uninstall` have exit codes of their own.
 pub async fn dispatch(arguments: Arguments) -> Result<ExitCode, CommandError> {
     match arguments.command {
         Command::Run(args) => run::run(args).await?,
         Command::Plan(args) => return Ok(plan::run(args, &mut stdout().lock()).await?.code().into()),
         Command::Check(args) => return Ok(check::run(args, &mut stdout().lock()).await?.code().into()),
+        Command::Uninstall(args) => return Ok(uninstall::run(args, &mut stdout().lock()).await?.code().into()),
         Command::Explain(args) => explain::print(&args, &mut stdout().lock())?,
-        Command::Crd => crd::print(&mut stdout().lock())?,
+        Command::Crd(args) => crd::print(&args, &mut stdout().lock())?,
         Command::Metrics => metrics::print(&mut stdout().lock())?,
         Command::Simulate(args) => simulate::run(args).await?,
     }
