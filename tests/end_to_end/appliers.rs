@@ -33,13 +33,12 @@ fn manifest(stage: &Stage) -> Value {
     })
 }
 
-/// Applies as kubectl does; conflicts are errors.
-async fn kubectl(stage: &Stage, command: &[&str], manifest: &Value) {
+/// Applies or compares as kubectl does, conflicts are errors. `kubectl diff` ends with 1 where there is a difference.
+async fn kubectl(stage: &Stage, command: &[&str], manifest: &Value, expected: i32) {
     let mut arguments = command.to_vec();
     arguments.extend(["--server-side", "--field-manager=kubectl", "-f", "-"]);
     let output = stage.plane.kubectl_with_input(&arguments, &manifest.to_string()).await.unwrap();
-    // `kubectl diff` ends with 1 where there is a difference.
-    assert_eq!(output.status.code(), Some(0), "kubectl {arguments:?}: {output:?}");
+    assert_eq!(output.status.code(), Some(expected), "kubectl {arguments:?}: {output:?}");
 }
 
 /// Applies as a controller does: conflicts are won.
@@ -50,7 +49,7 @@ async fn controller(stage: &Stage, manager: &str, manifest: &Value) {
 }
 
 async fn all_apply(stage: &Stage, manifest: &Value) {
-    kubectl(stage, &["apply"], manifest).await;
+    kubectl(stage, &["apply"], manifest, 0).await;
     controller(stage, "kustomize-controller", manifest).await;
     controller(stage, "argocd-controller", manifest).await;
 }
@@ -67,7 +66,7 @@ async fn three_tools_that_apply_the_same_in_turns_change_nothing() {
     let (settled, before) = (version(&stage, "contoso").await, writes(&stage, "contoso").await);
     for _ in 0..ROUNDS {
         all_apply(&stage, &manifest).await;
-        kubectl(&stage, &["diff"], &manifest).await;
+        kubectl(&stage, &["diff"], &manifest, 0).await;
         looks(&stage, TENANT, 1).await;
         assert_eq!(version(&stage, "contoso").await, settled);
     }
@@ -75,4 +74,8 @@ async fn three_tools_that_apply_the_same_in_turns_change_nothing() {
     let resource = stage.read("contoso").await;
     assert_eq!(resource["metadata"]["generation"], 1);
     assert_eq!(resource["spec"], converged["spec"]);
+
+    let mut edited = manifest;
+    edited["spec"]["resyncSeconds"] = json!(600);
+    kubectl(&stage, &["diff"], &edited, 1).await;
 }

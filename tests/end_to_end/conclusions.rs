@@ -1,5 +1,5 @@
 //! What the tools conclude from live objects, row by row of the table in `deploy/docs/gitops.md`: kubectl, Flux and Helm
-//! by kstatus, Argo CD by the scripts of `deploy/argocd`.
+//! by the real kstatus and by ours, Argo CD by the scripts of `deploy/argocd`.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::argo_cd::{act, actions, health};
 use crate::asked::{off, signing_in, without_broker};
 use crate::judges::{gone, held, message, seed, verdict};
+use crate::kstatus_program::conclusions;
 use crate::support::control_plane::shared;
 use crate::support::kstatus::{KStatus, kstatus};
 use crate::support::stage::Stage;
@@ -28,6 +29,7 @@ fn assert_concluded(object: &Value, row: (KStatus, &str), told: &str) {
     let shown = health(object);
     assert_eq!((kstatus(object), shown.status.as_str()), row, "{object:#}");
     assert_eq!(shown.message, told, "{object:#}");
+    assert_eq!(conclusions(std::slice::from_ref(object)), [format!("{:?}", row.0)], "{object:#}");
 }
 
 /// The same, with the message of `Ready`, which says something.

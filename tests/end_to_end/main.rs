@@ -27,6 +27,8 @@ mod deletion;
 mod endings;
 mod gitops;
 mod judges;
+#[path = "../support/kstatus_program.rs"]
+mod kstatus_program;
 mod leaks;
 mod leases;
 mod links;

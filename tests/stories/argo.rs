@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::argo_cd::{Health, act, actions, health, path, text};
 use crate::is_update;
-use crate::kstatus::kstatus;
+use crate::kstatus::{KStatus, kstatus};
 use crate::rows::{Row, of_all_stories, of_the_health_test};
 
 const SETTINGS: &str = "deploy/argocd/argocd-cm.yaml";
@@ -88,6 +88,16 @@ fn an_edit_that_nobody_has_looked_at_is_progressing_whatever_was_before() {
         assert_eq!((kstatus(&row.object), shown.status.as_str()), (row.kstatus, row.argo), "{}", row.name);
         assert_eq!(shown.message, "Waiting for the operator", "{}", row.name);
     }
+}
+
+/// No report says both; kstatus would go on waiting.
+#[test]
+fn a_good_verdict_beside_work_that_goes_on_is_progressing() {
+    let converged = of_the_health_test().into_iter().find(|row| row.name == "converged").unwrap();
+    let mut object = converged.object;
+    let conditions = object["status"]["conditions"].as_array_mut().unwrap();
+    conditions.push(json!({"type": "Reconciling", "status": "True", "reason": "Progressing"}));
+    assert_eq!((kstatus(&object), health(&object).status.as_str()), (KStatus::InProgress, "Progressing"));
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod argo_cd;
 mod flux;
 #[path = "../support/kstatus.rs"]
 mod kstatus;
+#[path = "../support/kstatus_program.rs"]
+mod kstatus_program;
 mod rows;
 #[path = "../support/stories.rs"]
 mod stories;

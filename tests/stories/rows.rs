@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::{Value, json};
 use threat_protection_operator::cli::plan::{Forecast, offline};
 
-use crate::kstatus::KStatus;
+use crate::kstatus::{KStatus, kstatus};
+use crate::kstatus_program::conclusions;
 use crate::stories::{NOON, Story, folders};
 
 /// One object, and its row of the table in `deploy/docs/gitops.md`.
@@ -124,4 +125,20 @@ fn object_of(folder: &std::path::Path, forecast: &Forecast) -> Value {
 
 fn is_deleting(object: &Value) -> bool {
     !object["metadata"]["deletionTimestamp"].is_null()
+}
+
+/// Other tests, and the verdicts of many end-to-end tests, rest on our own reading of the rules.
+#[test]
+fn the_real_kstatus_concludes_the_same_from_every_row() {
+    let stories = of_all_stories();
+    let edited: Vec<Row> = stories.iter().map(Row::edited).collect();
+    let mut bare = stories[0].clone();
+    bare.object["status"] = Value::Null;
+    let rows: Vec<Row> = stories.into_iter().chain(edited).chain(of_the_health_test()).chain([bare]).collect();
+    let objects: Vec<Value> = rows.iter().map(|row| row.object.clone()).collect();
+    let real = conclusions(&objects);
+    assert_eq!(real.len(), rows.len());
+    for (row, real) in rows.iter().zip(real) {
+        assert_eq!(format!("{:?}", kstatus(&row.object)), real, "{}", row.name);
+    }
 }

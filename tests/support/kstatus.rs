@@ -1,6 +1,7 @@
 //! What kubectl, Flux and Helm 4 conclude from an object, by the rules of kstatus and not by ours.
 //!
-//! Source: kubernetes-sigs/cli-utils, `pkg/kstatus/status`, as imported by Flux and Helm 4.
+//! Source: kubernetes-sigs/cli-utils, `pkg/kstatus/status`, as imported by Flux and Helm 4. A test of the stories compares it
+//! with that program.
 
 use serde_json::Value;
 
