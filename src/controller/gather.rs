@@ -46,7 +46,11 @@ pub(super) fn permit<R>(operator: &Operator<R>, stored: &Stored) -> Permit {
 
 fn among<R>(operator: &Operator<R>, stored: &Stored, claimant: &Claimant) -> Permit {
     let Some(tenant) = stored.tenant else { return Permit::NotAllowed };
-    let claimants = operator.resources.claimants(&tenant.to_string());
+    let mut claimants = operator.resources.claimants(&tenant.to_string());
+    for other in &mut claimants {
+        // Others may be able to write what is stored: what this process has seen itself counts before it.
+        other.has_proved = operator.recall.has_proved(&other.uid).unwrap_or(other.has_proved);
+    }
     let (permit, other) = ownership::permit(&operator.tenancy, tenant, claimant, &claimants);
     let is_known = ready_reason(stored) == Some(Reason::DuplicateTenant.name());
     if let Some(Claimant { namespace, name, .. }) = other.filter(|_| !is_known) {

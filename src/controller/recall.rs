@@ -26,6 +26,8 @@ struct Entry {
     handled: Option<Handled>,
     kept: Option<Box<Kept>>,
     faults: u32,
+    /// Whether its credentials have proved the tenant, by what this process has seen itself.
+    has_proved: Option<bool>,
 }
 
 /// What a full look showed, kept while a person is expected to act: until the next full look only that is read again.
@@ -74,8 +76,20 @@ impl Recall {
     /// A pass came to its end. `kept` is what the next ones may go by.
     pub(super) fn finished(&self, uid: &str, recent: Recent, handled: Handled, kept: Option<Kept>) {
         let recent = Some(recent).filter(|recent| *recent != Recent::default()).map(Box::new);
-        let entry = Entry { recent, handled: Some(handled), kept: kept.map(Box::new), faults: 0 };
-        self.lock().insert(uid.into(), Box::new(entry));
+        let mut entries = self.lock();
+        let entry = entries.entry(uid.into()).or_default();
+        let has_proved = entry.has_proved;
+        **entry = Entry { recent, handled: Some(handled), kept: kept.map(Box::new), faults: 0, has_proved };
+    }
+
+    /// A pass has shown whether the credentials of a resource prove its tenant.
+    pub(super) fn proved(&self, uid: &str, has_proved: bool) {
+        self.lock().entry(uid.into()).or_default().has_proved = Some(has_proved);
+    }
+
+    /// Whether the credentials of a resource have proved its tenant; `None` where this process has not looked yet.
+    pub(super) fn has_proved(&self, uid: &str) -> Option<bool> {
+        self.lock().get(uid)?.has_proved
     }
 
     /// What was kept of the last full look, while it is neither due nor overtaken by another spec or request.
@@ -180,6 +194,18 @@ mod tests {
         assert_eq!(recall.failed("u"), 2);
         assert_eq!(recall.rest(version("1"), start), None);
         assert_eq!(recall.recent("u").failures, 3, "failures of the outside world are counted apart");
+    }
+
+    #[test]
+    fn what_was_seen_of_a_proof_outlives_passes_that_see_nothing_of_it() {
+        let recall = Recall::default();
+        assert_eq!(recall.has_proved("u"), None);
+        recall.proved("u", false);
+        recall.finished("u", Recent::default(), handled(&["1"], Instant::now()), None);
+        recall.failed("u");
+        assert_eq!(recall.has_proved("u"), Some(false));
+        recall.proved("u", true);
+        assert_eq!(recall.has_proved("u"), Some(true));
     }
 
     #[test]

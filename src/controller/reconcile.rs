@@ -16,6 +16,7 @@ use super::recall::Kept;
 use super::record::Record;
 use super::stored::Stored;
 use super::work::Work;
+use crate::api::{ConditionType, ThreatProtectionTenantStatus, TriState};
 use crate::plan::pace::{self, pace};
 use crate::plan::report::report;
 use crate::plan::situation::Permit;
@@ -83,6 +84,9 @@ where
     let Some(work) = work.settle(&mut record).await? else { return Ok(Next::OnChange) };
     let status = report(&work.situation, &work.plan);
     record.conclude(&status, work.executed.is_some()).await?;
+    if let Some(has_proved) = proof(&work, &status) {
+        operator.recall.proved(&stored.subject.uid, has_proved);
+    }
     let change = (stored.status.as_ref(), &status);
     operator.meter.concluded(stored.claimant.created, change, now);
     announce((&operator.herald, &operator.meter), &work.situation.subject, change, work.executed.as_ref());
@@ -103,6 +107,15 @@ async fn gathered<R: Observe>(operator: &Operator<R>, stored: &Stored, permit: P
     }
     let observed = gather::observed(operator, stored, permit, now).await;
     Work::new(gather::situation(operator, stored, permit, observed, now))
+}
+
+/// Whether the credentials of the resource prove the tenant; `None` where that was not seen and an earlier verdict stands.
+fn proof(work: &Work, status: &ThreatProtectionTenantStatus) -> Option<bool> {
+    let is_proved = work.situation.is_proved();
+    let stands = status.conditions.iter().any(|condition| {
+        condition.type_ == ConditionType::CredentialsReady.name() && condition.status == TriState::True.name()
+    });
+    (is_proved || !stands).then_some(is_proved)
 }
 
 /// What the next passes may go by: only while a person is expected to act, and they look more often than at a resync.

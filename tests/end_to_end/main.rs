@@ -25,6 +25,7 @@ mod convergence;
 mod crashes;
 mod deletion;
 mod endings;
+mod foreign_words;
 mod gitops;
 mod judges;
 #[path = "../support/kstatus_program.rs"]
@@ -41,6 +42,7 @@ mod replicas;
 mod rights;
 mod scale;
 mod sign_in;
+mod squatting;
 mod storm;
 mod teardown;
 mod uninstalling;
