@@ -78,17 +78,21 @@ use crate::remote::hosts::Hosts;
 use crate::remote::http::Url;
 
 mod broker;
+mod changes;
 mod check;
 mod election;
 mod file;
 mod metrics;
 mod microsoft;
 mod problems;
+mod source;
 
 #[cfg(test)]
 mod tests;
 
+pub use changes::Part;
 pub use election::host_name;
+pub use source::{Imprint, Source};
 
 /// The longest that a standby waits for a silent holder, whatever the Lease says.
 pub const LONGEST_LEASE: Duration = Duration::from_mins(5);
@@ -145,7 +149,7 @@ pub struct LeaderElection {
 }
 
 /// Microsoft's own APIs: where they are, and the operator's own identity there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MicrosoftConfig {
     /// The hosts of every cloud.
     pub hosts: Hosts,
@@ -160,7 +164,7 @@ pub struct MicrosoftConfig {
 }
 
 /// The service broker, all files read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BrokerConfig {
     /// The address before `/v2/…`.
     pub url: Url,
