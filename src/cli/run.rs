@@ -15,6 +15,7 @@ use super::outside;
 use crate::config::{BrokerConfig, Config, ConfigErrors, MetricsConfig, host_name};
 use crate::controller::{self, ClusterError, Election, Instruments, LeadershipLost, LeaseSettings, Settings};
 use crate::ops::exposition::{self, Access, Tls};
+use crate::ops::follow::LOOK;
 use crate::ops::metrics::Metrics;
 use crate::ops::probes::{self, Heartbeat, Readiness};
 use crate::ops::shutdown;
@@ -99,7 +100,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let filter = telemetry::install(args.log_format, &args.log_filter)?;
     let shutdown = shutdown::on_signals().map_err(RunError::Signals)?;
     if let Some(path) = args.log_filter_file {
-        tokio::spawn(shutdown.clone().run_until_cancelled_owned(filter.follow(path, telemetry::LOOK)));
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(filter.follow(path, LOOK)));
     }
     let (heartbeat, readiness) = (Heartbeat::default(), Readiness::awaiting([SERVED, SYNCED]));
     let refused = |source| RunError::Probes { address: config.probes, source };
