@@ -1,8 +1,13 @@
-//! The administrator's configuration: one YAML file, read once at start.
+//! The administrator's configuration: one YAML file, read at start and again when it changes.
 //!
 //! Input: a path. Output: a `Config` in which nothing needs to be checked again, or every problem of the file at once.
-//! Effects: reads the file and the files that it names (password, token, certificates). They are not read again, but
-//! for those of the metrics: after a rotation the operator is restarted. Paths are relative to the directory of the file.
+//! Effects: reads the file and the files that it names (password, token, certificates). Paths are relative to the
+//! directory of the file.
+//!
+//! While the operator runs, all of these files are looked at every two seconds, by their content. Once they have stood
+//! still from one look to the next, they are read as at a start. A file that is not usable changes nothing: the
+//! configuration before it stays in force. Of one that is usable everything is taken over at once but `watchNamespace`,
+//! `leaderElection`, `probes` and `metrics`, which need a restart ([`Part`]).
 //!
 //! ```yaml
 //! tenancy:                          # required; [] lets a resource manage only what its own credentials prove

@@ -5,12 +5,14 @@ use std::path::Path;
 
 use threat_protection_operator::api::custom_resource_definition;
 use threat_protection_operator::cli::{crd, explain, metrics};
+use threat_protection_operator::config::Part;
 
 const HEADER: &str =
     "# Printed by `threat-protection-operator crd`; `UPDATE=1 cargo test --test generated` rewrites it.\n";
 const DEFINITION: &str = "crds/threatprotectiontenants.yaml";
 const REASONS: &str = "deploy/docs/reasons.md";
 const METRICS: &str = "deploy/docs/metrics.md";
+const CONFIGURATION: &str = "deploy/docs/configuration.md";
 
 #[test]
 fn the_committed_definition_is_the_printed_one() {
@@ -44,6 +46,19 @@ fn the_committed_metrics_are_those_of_the_registry() {
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
     assert!(committed == printed, "{METRICS} is out of date: run UPDATE=1 cargo test --test generated");
+}
+
+#[test]
+fn the_documented_parts_of_the_configuration_are_those_of_the_code() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(CONFIGURATION)).unwrap();
+    let told = |part: Part| if part.needs_restart() { "at the next start" } else { "at once" };
+    let expected: Vec<String> =
+        Part::ALL.iter().map(|part| format!("| `{}` | {} |", part.key(), told(*part))).collect();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(rows.len(), expected.len(), "{CONFIGURATION} has a row for each part");
+    for (row, expected) in rows.into_iter().zip(expected) {
+        assert!(row.starts_with(&expected), "{CONFIGURATION}: {row}\nshould begin {expected}");
+    }
 }
 
 /// YAML 1.1 readers, such as kubectl's, take a bare `True` for a boolean.

@@ -29,6 +29,7 @@ mod neighbours;
 mod permissions;
 mod policies;
 mod release;
+mod reloading;
 mod replicas;
 mod scale;
 mod sign_in;
