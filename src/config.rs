@@ -1,8 +1,13 @@
-//! The administrator's configuration: one YAML file, read once at start.
+//! The administrator's configuration: one YAML file, read at start and again when it changes.
 //!
 //! Input: a path. Output: a `Config` in which nothing needs to be checked again, or every problem of the file at once.
-//! Effects: reads the file and the files that it names (password, token, certificates). They are not read again, but
-//! for those of the metrics: after a rotation the operator is restarted. Paths are relative to the directory of the file.
+//! Effects: reads the file and the files that it names (password, token, certificates). Paths are relative to the
+//! directory of the file.
+//!
+//! While the operator runs, all of these files are looked at every two seconds, by their content. Once they have stood
+//! still from one look to the next, they are read as at a start. A file that is not usable changes nothing: the
+//! configuration before it stays in force. Of one that is usable everything is taken over at once but `watchNamespace`,
+//! `leaderElection`, `probes` and `metrics`, which need a restart ([`Part`]).
 //!
 //! ```yaml
 //! tenancy:                          # required; [] lets a resource manage only what its own credentials prove
@@ -78,17 +83,21 @@ use crate::remote::hosts::Hosts;
 use crate::remote::http::Url;
 
 mod broker;
+mod changes;
 mod check;
 mod election;
 mod file;
 mod metrics;
 mod microsoft;
 mod problems;
+mod source;
 
 #[cfg(test)]
 mod tests;
 
+pub use changes::Part;
 pub use election::host_name;
+pub use source::{Imprint, Source};
 
 /// The longest that a standby waits for a silent holder, whatever the Lease says.
 pub const LONGEST_LEASE: Duration = Duration::from_mins(5);
@@ -145,7 +154,7 @@ pub struct LeaderElection {
 }
 
 /// Microsoft's own APIs: where they are, and the operator's own identity there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MicrosoftConfig {
     /// The hosts of every cloud.
     pub hosts: Hosts,
@@ -160,7 +169,7 @@ pub struct MicrosoftConfig {
 }
 
 /// The service broker, all files read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BrokerConfig {
     /// The address before `/v2/…`.
     pub url: Url,

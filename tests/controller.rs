@@ -19,7 +19,7 @@ use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use threat_protection_operator::api::{CRD_NAME, FINALIZER, ThreatProtectionTenant};
-use threat_protection_operator::controller::{self, Instruments, LeadershipLost, Settings};
+use threat_protection_operator::controller::{self, InForce, Instruments, LeadershipLost, Settings};
 use threat_protection_operator::plan::microsoft::Microsoft;
 use threat_protection_operator::plan::observed::{Instance, InstanceParameters, Observed};
 use threat_protection_operator::plan::ownership::{Grants, Tenancy};
@@ -138,15 +138,9 @@ impl Stage {
         let client = shared().client_for(&Access { credential: Credential::Token(token), ..Access::default() }).await?;
         let shutdown = CancellationToken::new();
         assert!(controller::wait_until_served(&client, None, &shutdown).await);
-        let (remote, settings) = (Arc::clone(&world), settings(namespace)?);
-        let operator = tokio::spawn(controller::run(
-            client,
-            remote,
-            settings,
-            (None, Instruments::default()),
-            shutdown.clone(),
-            || (),
-        ));
+        let in_force = InForce::new(Arc::clone(&world), settings(namespace)?);
+        let operator =
+            tokio::spawn(controller::run(client, in_force, (None, Instruments::default()), shutdown.clone(), || ()));
         Ok(Self { admin, namespace, world, shutdown, operator, _turn: turn })
     }
 

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use threat_protection_operator::api::{Look, Reason, custom_resource_definition};
 use threat_protection_operator::cli::{crd, explain, metrics, plan};
+use threat_protection_operator::config::Part;
 
 #[path = "generated/image.rs"]
 mod image;
@@ -31,6 +32,7 @@ const HEADER: &str =
     "# Printed by `threat-protection-operator crd`; `UPDATE=1 cargo test --test generated` rewrites it.\n";
 const DEFINITION: &str = "crds/threatprotectiontenants.yaml";
 const DOCS: &str = "deploy/docs";
+const CONFIGURATION: &str = "deploy/docs/configuration.md";
 
 fn root(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -218,6 +220,19 @@ fn the_links_of_every_page_lead_somewhere() {
         }
     }
     assert!(links > 100, "{links}");
+}
+
+#[test]
+fn the_documented_parts_of_the_configuration_are_those_of_the_code() {
+    let page = read(CONFIGURATION);
+    let told = |part: Part| if part.needs_restart() { "at the next start" } else { "at once" };
+    let expected: Vec<String> =
+        Part::ALL.iter().map(|part| format!("| `{}` | {} |", part.key(), told(*part))).collect();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(rows.len(), expected.len(), "{CONFIGURATION} has a row for each part");
+    for (row, expected) in rows.into_iter().zip(expected) {
+        assert!(row.starts_with(&expected), "{CONFIGURATION}: {row}\nshould begin {expected}");
+    }
 }
 
 /// YAML 1.1 readers, such as kubectl's, take a bare `True` for a boolean.

@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use super::run::Reloads;
 use crate::controller::{Census, Meter};
 use crate::ops::metrics::{Metrics, PREFIX};
 use crate::ops::probes::Heartbeat;
 use crate::remote::meter;
 
 /// The question that each metric answers, by its name without prefix, unit and suffix.
-const QUESTIONS: [(&str, &str); 26] = [
+const QUESTIONS: [(&str, &str); 29] = [
     ("build", "Which release runs, and since when did that change?"),
     ("loop_silence", "Does the operator still turn?"),
     ("leader", "Does exactly one replica act?"),
@@ -34,6 +35,9 @@ const QUESTIONS: [(&str, &str); 26] = [
     ("steps", "What does the operator change, and does it succeed?"),
     ("status_writes", "Does the operator write where nothing changes? In steady state it is 0."),
     ("events", "Do people see what happened in the events of a resource?"),
+    ("config_reloads", "How often does somebody change the configuration, and is it usable?"),
+    ("config_last_reload_success", "Is the configuration in force that stands in the file?"),
+    ("config_restart_needed", "Does a changed configuration wait for a restart?"),
     ("remote_requests", "Which API refuses what, and how often?"),
     ("remote_request_duration", "Which API is slow?"),
     ("remote_throttled", "How much time do tenants lose to throttling?"),
@@ -108,6 +112,7 @@ pub fn descriptions() -> Result<Vec<Description>, std::fmt::Error> {
     meter.gather(Census::of_everything);
     let metrics = Metrics::new(Heartbeat::default(), |registry| {
         meter.register(registry);
+        Reloads::default().register(registry);
         meter::register_sample(registry);
     });
     Ok(read(&metrics.text()?))

@@ -21,17 +21,29 @@ where
     E: From<ClusterError> + From<BrokerSetupError> + From<ClientError>,
 {
     let gate = gate(microsoft, allow_simulator)?;
-    let Some(broker) = broker else { return Ok(Outside::new(None, gate)) };
+    Ok(Outside::new(self::broker::<E>(broker, client).await?, gate))
+}
+
+/// The broker, if one is configured.
+pub(super) async fn broker<E>(broker: Option<BrokerConfig>, client: &Client) -> Result<Option<Broker>, E>
+where
+    E: From<ClusterError> + From<BrokerSetupError>,
+{
+    let Some(broker) = broker else { return Ok(None) };
     let cluster_id = match &broker.cluster_id {
         Some(configured) => configured.clone(),
         None => controller::cluster_id(client).await?,
     };
-    let broker = Broker::new(broker.settings(cluster_id, controller::own_identity(client).await))?;
-    Ok(Outside::new(Some(broker), gate))
+    Ok(Some(Broker::new(broker.settings(cluster_id, controller::own_identity(client).await))?))
 }
 
 /// The way to Microsoft's own APIs.
 pub(super) fn gate(microsoft: MicrosoftConfig, allow_simulator: bool) -> Result<Gate, ClientError> {
+    Gate::new(settings(microsoft, allow_simulator))
+}
+
+/// What the way to Microsoft's own APIs needs to know.
+pub(super) fn settings(microsoft: MicrosoftConfig, allow_simulator: bool) -> MicrosoftSettings {
     let MicrosoftConfig { hosts, ca_bundle, request_timeout, requests_per_minute, own_identity: _ } = microsoft;
-    Gate::new(MicrosoftSettings { hosts, ca_bundle, request_timeout, allow_simulator, requests_per_minute })
+    MicrosoftSettings { hosts, ca_bundle, request_timeout, allow_simulator, requests_per_minute }
 }

@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::administrator::Administrator;
 use super::outside;
-use crate::config::{BrokerConfig, Config, ConfigErrors, MetricsConfig, host_name};
-use crate::controller::{self, ClusterError, Election, Instruments, LeadershipLost, LeaseSettings, Settings};
+use crate::config::{BrokerConfig, Config, ConfigErrors, Imprint, MetricsConfig, Source, host_name};
+use crate::controller::{self, ClusterError, Election, InForce, Instruments, LeadershipLost, LeaseSettings, Settings};
 use crate::ops::exposition::{self, Access, Tls};
+use crate::ops::follow::LOOK;
 use crate::ops::metrics::Metrics;
 use crate::ops::probes::{self, Heartbeat, Readiness};
 use crate::ops::shutdown;
@@ -23,6 +24,13 @@ use crate::ops::telemetry::{self, DEFAULT_FILTER, LogFormat, TelemetryError};
 use crate::remote::broker::{Broker, BrokerHealth, BrokerSetupError};
 use crate::remote::http::ClientError;
 use crate::remote::outside::Outside;
+
+mod reload;
+mod reloads;
+
+pub use reloads::Reloads;
+
+use reload::Reload;
 
 const SERVED: &str = "custom resource definition";
 const IDENTIFIED: &str = "cluster id";
@@ -94,14 +102,17 @@ pub enum RunError {
 
 /// Runs the operator.
 pub async fn run(args: Args) -> Result<(), RunError> {
-    let config = Config::load(&args.administrator.config)?;
+    let source = Arc::new(Source::new(args.administrator.config));
+    // Before it is read: what changes from here on is a change.
+    let imprint = source.look();
+    let config = Config::load(source.path())?;
     if args.check_config {
         return io::stdout().lock().write_all(summary(&config).as_bytes()).map_err(RunError::Print);
     }
     let filter = telemetry::install(args.log_format, &args.log_filter)?;
     let shutdown = shutdown::on_signals().map_err(RunError::Signals)?;
     if let Some(path) = args.log_filter_file {
-        tokio::spawn(shutdown.clone().run_until_cancelled_owned(filter.follow(path, telemetry::LOOK)));
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(filter.follow(path, LOOK)));
     }
     let (heartbeat, readiness) = (Heartbeat::default(), Readiness::awaiting([SERVED, IDENTIFIED, SYNCED]));
     let refused = |source| RunError::Probes { address: config.probes, source };
@@ -112,13 +123,22 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let server = tokio::spawn(probes::serve(listener, heartbeat.clone(), readiness.clone(), shutdown.clone()));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %address, %metrics, "started");
     let instruments = Instruments { heartbeat, ..Instruments::default() };
-    let outcome = operate(config, args.administrator.allow_simulator, (instruments, readiness), shutdown).await;
+    let begun = Begun { config, source, imprint, allow_simulator: args.administrator.allow_simulator };
+    let outcome = operate(begun, (instruments, readiness), shutdown).await;
     server.abort();
     if let Some(apart) = apart {
         apart.task.abort();
     }
     tracing::info!("ended");
     outcome
+}
+
+/// What the operator began with.
+struct Begun {
+    config: Config,
+    source: Arc<Source>,
+    imprint: Imprint,
+    allow_simulator: bool,
 }
 
 /// Metrics on a listener of their own.
@@ -159,11 +179,11 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 async fn operate(
-    config: Config,
-    allow_simulator: bool,
+    begun: Begun,
     (instruments, readiness): (Instruments, Readiness),
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
+    let Begun { config, source, imprint, allow_simulator } = begun;
     let heartbeat = instruments.heartbeat.clone();
     let client = controller::connect().await?;
     let served = controller::wait_until_served(&client, config.watch_namespace.as_deref(), &shutdown);
@@ -171,31 +191,30 @@ async fn operate(
         return Ok(());
     }
     readiness.done(SERVED);
-    let Config {
-        tenancy,
-        mut broker,
-        microsoft,
-        capabilities,
-        concurrency,
-        watch_namespace: namespace,
-        leader_election,
-        probes: _,
-        metrics: _,
-    } = config;
+    let (mut broker, microsoft) = (config.broker.clone(), config.microsoft.clone());
     if !heartbeat.beat_while(identify(&client, &mut broker, &shutdown)).await {
         return Ok(());
     }
     readiness.done(IDENTIFIED);
-    let own_identity = microsoft.own_identity.clone();
     let remote =
         heartbeat.beat_while(outside::configured::<RunError>(broker, microsoft, allow_simulator, &client)).await?;
-    let remote = Arc::new(remote);
-    let candidate = leader_election.map(|election| LeaseSettings::new(&election, &client, &host_name()));
+    let in_force = InForce::new(Arc::new(remote), settings(&config));
+    let candidate = config.leader_election.as_ref().map(|election| LeaseSettings::new(election, &client, &host_name()));
     let election = candidate.map(|candidate| Election::new(client.clone(), candidate));
-    show(&remote, election.clone(), &instruments, &readiness);
-    let settings = Settings { tenancy, capabilities, own_identity, concurrency, namespace };
+    let reloads = Reloads::default();
+    show((&in_force, &reloads), election.clone(), &instruments, &readiness);
+    let reload = Reload {
+        source,
+        config,
+        client: client.clone(),
+        in_force: in_force.clone(),
+        allow_simulator,
+        reloads,
+        problem: None,
+    };
+    tokio::spawn(shutdown.clone().run_until_cancelled_owned(reload.follow(imprint)));
     let on_synced = move || readiness.done(SYNCED);
-    let run = controller::run(client, remote, settings, (election, instruments), shutdown, on_synced);
+    let run = controller::run(client, in_force, (election, instruments), shutdown, on_synced);
     Ok(Box::pin(run).await?)
 }
 
@@ -207,18 +226,37 @@ async fn identify(client: &Client, broker: &mut Option<BrokerConfig>, shutdown: 
     nameless.cluster_id.is_some()
 }
 
-/// Shows who leads, and the health of the outside world, beside the probes.
-fn show(remote: &Arc<Outside>, election: Option<Election>, instruments: &Instruments, readiness: &Readiness) {
-    let of_broker = Arc::clone(remote);
+/// What passes take from the configuration.
+fn settings(config: &Config) -> Settings {
+    Settings {
+        tenancy: config.tenancy.clone(),
+        capabilities: config.capabilities,
+        own_identity: config.microsoft.own_identity.clone(),
+        concurrency: config.concurrency,
+        namespace: config.watch_namespace.clone(),
+    }
+}
+
+/// Shows who leads, the health of the outside world and what became of the configuration, beside the probes.
+fn show(
+    (in_force, reloads): (&InForce<Outside>, &Reloads),
+    election: Option<Election>,
+    instruments: &Instruments,
+    readiness: &Readiness,
+) {
+    let (now, configuration) = (in_force.clone(), reloads.clone());
     readiness.show(move || {
         vec![
             format!("leader: {}", election.as_ref().map_or_else(|| "there is no election".to_owned(), leader)),
-            format!("broker: {}", health(of_broker.broker())),
+            format!("broker: {}", health(now.now().remote.broker())),
+            format!("configuration: {configuration}"),
         ]
     });
     readiness.measure(Metrics::new(instruments.heartbeat.clone(), |registry| {
         instruments.meter.register(registry);
-        remote.measure(registry, controller::now);
+        reloads.register(registry);
+        let now = in_force.clone();
+        in_force.now().remote.measure(registry, move || now.now().remote.budgets(controller::now()));
     }));
 }
 

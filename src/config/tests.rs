@@ -12,7 +12,9 @@ use super::*;
 use crate::remote::broker::Broker;
 use crate::tenant::{Cloud, TenantId};
 
+mod changes;
 mod metrics;
+mod source;
 
 const TENANT: &str = "8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11";
 const OTHER: &str = "00000000-0000-0000-0000-000000000001";

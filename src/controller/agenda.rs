@@ -34,7 +34,7 @@ impl Agenda {
     ) {
         let mut open = self.lock();
         let all = all();
-        let spread = SHARE.saturating_mul(u32::try_from(all.len()).unwrap_or(u32::MAX)).min(SPREAD);
+        let spread = spread(all.len());
         let mut queue = Queue::default();
         for (key, is_settled) in all {
             let delay = if is_settled { spread.mul_f64(chance().clamp(0.0, 1.0)) } else { Duration::ZERO };
@@ -42,6 +42,32 @@ impl Agenda {
         }
         *open = Some(queue);
         drop(open);
+        self.woken.notify_one();
+    }
+
+    /// Puts down every resource as at a start, where it is not due sooner anyway; those of namespaces that are urgent now,
+    /// before all that is only due again. What is looked at just now is looked at once more.
+    ///
+    /// `all` is asked with the queue held, as at a start. Nothing happens while it is closed.
+    pub(super) fn revisit(
+        &self,
+        all: impl FnOnce() -> Vec<(Arc<Key>, bool)>,
+        is_urgent: impl Fn(&str) -> bool,
+        now: Instant,
+        mut chance: impl FnMut() -> f64,
+    ) {
+        self.with(|queue| {
+            let all = all();
+            let spread = spread(all.len());
+            for (key, is_settled) in all {
+                if is_urgent(&key.namespace) {
+                    queue.changed(&key, now);
+                } else {
+                    let delay = if is_settled { spread.mul_f64(chance().clamp(0.0, 1.0)) } else { Duration::ZERO };
+                    queue.again(&key, now + delay, now);
+                }
+            }
+        });
         self.woken.notify_one();
     }
 
@@ -89,6 +115,11 @@ impl Agenda {
     fn lock(&self) -> MutexGuard<'_, Option<Queue>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Within what time so many resources are looked at.
+fn spread(count: usize) -> Duration {
+    SHARE.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX)).min(SPREAD)
 }
 
 #[cfg(test)]
@@ -146,6 +177,34 @@ mod tests {
         let (agenda, start) = (Agenda::default(), Instant::now());
         agenda.open(|| keys(50).into_iter().map(|key| (key, true)).collect(), start, || 1.0);
         assert_eq!(agenda.depth(start + Duration::from_millis(500)).ready, 50);
+    }
+
+    #[test]
+    fn after_an_exchange_the_urgent_go_first_and_what_runs_is_looked_at_once_more() {
+        let (agenda, start, keys) = (Agenda::default(), Instant::now(), keys(3));
+        let all = |settled: bool| keys.iter().map(move |key| (Arc::clone(key), settled)).collect::<Vec<_>>();
+        agenda.revisit(|| all(true), |_| true, start, || 0.0);
+        assert_eq!(agenda.take(start), None, "it is closed");
+        agenda.open(Vec::new, start, || 0.0);
+        let hour = start + Duration::from_hours(1);
+        for key in &keys {
+            agenda.changed(key, start);
+            assert_eq!(agenda.take(start).as_ref(), Some(key));
+        }
+        agenda.done(&keys[1], Some(hour), start);
+        agenda.done(&keys[2], Some(hour), start);
+        agenda.revisit(|| all(false), |_| false, start, || 0.0);
+        assert_eq!(agenda.depth(start), Depth { ready: 2, later: 0, running: 1 });
+        agenda.done(&keys[0], Some(hour), start);
+        assert_eq!(agenda.take(start).as_ref(), keys.first(), "by what it was judged has changed meanwhile");
+        agenda.done(&keys[0], Some(hour), start);
+        agenda.revisit(|| all(true), |_| false, start, || 1.0);
+        assert_eq!(agenda.depth(start).ready, 2, "what waits already does not wait longer");
+        assert_eq!(agenda.depth(start + SHARE * 3).ready, 3);
+        agenda.take(start);
+        let backlog = Arc::new(Key { namespace: "b".into(), name: "urgent".into() });
+        agenda.revisit(|| vec![(Arc::clone(&backlog), true)], |namespace| namespace == "b", start, || 1.0);
+        assert_eq!(agenda.take(start), Some(backlog));
     }
 
     #[tokio::test]

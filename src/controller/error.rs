@@ -31,6 +31,9 @@ pub enum ReconcileError {
     /// The pass ended by a fault of the program, which is told on the standard error stream.
     #[error("the pass ended by a fault of the operator itself; report it with the operator's log")]
     Panicked(#[source] tokio::task::JoinError),
+    /// The administrator changed what the resource may do with its tenant; nothing more is sent by the old word.
+    #[error("the configuration changed what the resource may do while this pass was under way; planning again")]
+    Reconfigured,
     /// Another replica may lead by now; nothing more is sent.
     #[error("this replica leads no more: nothing was sent")]
     NotLeading,
@@ -61,8 +64,18 @@ impl ReconcileError {
     }
 
     /// Every class there is.
-    pub const CLASSES: [&str; 9] =
-        ["changed", "gone", "forbidden", "refused", "cluster", "internal", "not-leading", "panicked", "timed-out"];
+    pub const CLASSES: [&str; 10] = [
+        "changed",
+        "gone",
+        "forbidden",
+        "refused",
+        "cluster",
+        "internal",
+        "not-leading",
+        "panicked",
+        "reconfigured",
+        "timed-out",
+    ];
 
     /// Short name for logs and metrics; one of `CLASSES`.
     #[must_use]
@@ -75,6 +88,7 @@ impl ReconcileError {
             Self::Cluster { .. } => "cluster",
             Self::Encode(_) | Self::Incomplete { .. } => "internal",
             Self::NotLeading => "not-leading",
+            Self::Reconfigured => "reconfigured",
             Self::Panicked(_) => "panicked",
             Self::TimedOut { .. } => "timed-out",
         }
@@ -83,7 +97,7 @@ impl ReconcileError {
     /// Whether it belongs to ordinary life and needs no attention.
     #[must_use]
     pub const fn is_ordinary(&self) -> bool {
-        matches!(self, Self::Changed | Self::Gone | Self::NotLeading)
+        matches!(self, Self::Changed | Self::Gone | Self::NotLeading | Self::Reconfigured)
     }
 }
 

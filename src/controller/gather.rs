@@ -51,7 +51,7 @@ fn among<R>(operator: &Operator<R>, stored: &Stored, claimant: &Claimant) -> Per
         // Others may be able to write what is stored: what this process has seen itself counts before it.
         other.has_proved = operator.recall.has_proved(&other.uid).unwrap_or(other.has_proved);
     }
-    let (permit, other) = ownership::permit(&operator.tenancy, tenant, claimant, &claimants);
+    let (permit, other) = ownership::permit(&operator.setup.settings.tenancy, tenant, claimant, &claimants);
     let is_known = ready_reason(stored) == Some(Reason::DuplicateTenant.name());
     if let Some(Claimant { namespace, name, .. }) = other.filter(|_| !is_known) {
         tracing::info!(other = %format_args!("{namespace}/{name}"), "another resource acts for the tenant");
@@ -81,7 +81,7 @@ pub(super) async fn sight<R: Observe>(
     let microsoft = match (microsoft_signer(operator, stored, permit, now).await, &stored.status) {
         (Some(signer), Some(status)) => {
             let (inquiry, awaited) = (questions(desired, stored), inquiry::awaited(desired, status));
-            operator.remote.glance(&Glance { signer, inquiry, awaited }, &known).await
+            operator.setup.remote.glance(&Glance { signer, inquiry, awaited }, &known).await
         }
         _ => (*known).clone(),
     };
@@ -127,7 +127,7 @@ async fn ask<R: Observe>(
     if broker.is_none() && microsoft.is_none() {
         return until.map_or_else(Observed::nothing, held_back);
     }
-    let seen = operator.remote.observe(&Look { broker, microsoft }).await;
+    let seen = operator.setup.remote.observe(&Look { broker, microsoft }).await;
     match until {
         Some(until) => Observed { microsoft: seen.microsoft, ..held_back(until) },
         None => seen,
@@ -148,7 +148,7 @@ async fn microsoft_signer<R>(
     let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
     let is_asked = subject.reconcile_request.is_some() && subject.reconcile_request.as_ref() != handled;
     let is_changed = status.is_some_and(|status| status.observed_generation != subject.generation);
-    let (own, when) = (&operator.own_identity, (is_asked || is_changed, now));
+    let (own, when) = (&operator.setup.settings.own_identity, (is_asked || is_changed, now));
     Some(credentials::signer(&operator.client, own, &subject.namespace, (desired, declared), when).await)
 }
 
@@ -156,7 +156,7 @@ async fn microsoft_signer<R>(
 pub(super) async fn signer<R>(operator: &Operator<R>, situation: &Situation) -> Option<Signer> {
     let desired = situation.desired.as_ref().ok()?;
     let declared = desired.credentials.as_ref()?;
-    let (own, namespace) = (&operator.own_identity, &situation.subject.namespace);
+    let (own, namespace) = (&operator.setup.settings.own_identity, &situation.subject.namespace);
     Some(credentials::signer(&operator.client, own, namespace, (desired, declared), (false, situation.now)).await)
 }
 
@@ -174,7 +174,7 @@ pub(super) async fn observed_again<R: Observe>(operator: &Operator<R>, situation
             awaited.service = true;
             let (caller, tenant, now) = (order.caller.clone(), order.request.tenant, order.now);
             let question = Question { caller, tenant, operation: None, now };
-            operator.remote.observe(&Look { broker: Some(question), microsoft: None }).await
+            operator.setup.remote.observe(&Look { broker: Some(question), microsoft: None }).await
         }
         Act::Arm(setting) => {
             awaited.links.insert(setting.request.name.clone());
@@ -191,7 +191,7 @@ pub(super) async fn observed_again<R: Observe>(operator: &Operator<R>, situation
     let microsoft = match (&situation.desired, signer) {
         (Ok(desired), Some(signer)) if known.is_asked() => {
             let inquiry = inquiry::inquiry(desired, &situation.memory);
-            operator.remote.glance(&Glance { signer, inquiry, awaited }, known).await
+            operator.setup.remote.glance(&Glance { signer, inquiry, awaited }, known).await
         }
         _ => known.clone(),
     };
@@ -213,7 +213,7 @@ pub(super) fn situation<R>(
         observed,
         memory: Memory::new(stored.status.clone()),
         recent: operator.recall.recent(&stored.subject.uid),
-        capabilities: operator.capabilities,
+        capabilities: operator.setup.settings.capabilities,
         now,
     }
 }

@@ -15,35 +15,20 @@ use super::index::Index;
 use super::lease::Election;
 use super::meter::Meter;
 use super::recall::Recall;
-use crate::plan::ownership::Tenancy;
-use crate::plan::situation::Capabilities;
-use crate::remote::credentials::OwnIdentity;
-
-/// What the administrator decided.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Which namespace may manage which tenant.
-    pub tenancy: Tenancy,
-    /// What is configured, as plans see it.
-    pub capabilities: Capabilities,
-    /// The operator's own federated identity, and who may use it.
-    pub own_identity: OwnIdentity,
-    /// How many resources are reconciled at once; at least one.
-    pub concurrency: u16,
-    /// The one namespace that is looked at; `None`: all of them.
-    pub namespace: Option<String>,
-}
+use super::setup::{InForce, Setup};
+use crate::plan::situation::Subject;
+use crate::tenant::TenantId;
 
 /// The operator: its view of the cluster, its way to the outside world `R`, and what the administrator allows.
 pub struct Operator<R> {
     pub(super) client: Client,
-    pub(super) remote: Arc<R>,
-    pub(super) tenancy: Tenancy,
-    pub(super) capabilities: Capabilities,
-    pub(super) own_identity: OwnIdentity,
+    /// What this operator goes by.
+    pub(super) setup: Arc<Setup<R>>,
+    /// What it may go by meanwhile.
+    pub(super) in_force: InForce<R>,
     pub(super) resources: Arc<Index>,
-    pub(super) herald: Herald,
-    pub(super) homes: Homes,
+    pub(super) herald: Arc<Herald>,
+    pub(super) homes: Arc<Homes>,
     pub(super) recall: Arc<Recall>,
     pub(super) agenda: Arc<Agenda>,
     pub(super) meter: Meter,
@@ -52,25 +37,43 @@ pub struct Operator<R> {
 
 impl<R> Operator<R> {
     /// An operator that has not seen anything yet. `resources` holds all resources of the cluster.
-    pub fn new(client: Client, remote: Arc<R>, settings: Settings, resources: Arc<Index>) -> Self {
-        let Settings { tenancy, capabilities, own_identity, concurrency: _, namespace: _ } = settings;
-        let herald = Herald::new(client.clone());
-        let (recall, agenda) = (Arc::default(), Arc::default());
-        let meter = Meter::default();
+    pub fn new(client: Client, in_force: InForce<R>, resources: Arc<Index>) -> Self {
+        let herald = Arc::new(Herald::new(client.clone()));
+        let (recall, agenda, setup) = (Arc::default(), Arc::default(), in_force.now());
+        let (homes, meter) = (Arc::default(), Meter::default());
+        Self { client, setup, in_force, resources, herald, homes, recall, agenda, meter, election: None }
+    }
+
+    /// The same, going by what is in force just now. Each pass asks for it once.
+    pub(super) fn at_present(&self) -> Self {
+        let Self { client, setup: _, in_force, resources, herald, homes, recall, agenda, meter, election } = self;
         Self {
-            client,
-            remote,
-            tenancy,
-            capabilities,
-            own_identity,
-            resources,
-            herald,
-            homes: Homes::default(),
-            recall,
-            agenda,
-            meter,
-            election: None,
+            client: client.clone(),
+            setup: in_force.now(),
+            in_force: in_force.clone(),
+            resources: Arc::clone(resources),
+            herald: Arc::clone(herald),
+            homes: Arc::clone(homes),
+            recall: Arc::clone(recall),
+            agenda: Arc::clone(agenda),
+            meter: meter.clone(),
+            election: election.clone(),
         }
+    }
+
+    /// Whether what this operator goes by is still in force.
+    pub(super) fn is_up_to_date(&self) -> bool {
+        self.in_force.is(&self.setup)
+    }
+
+    /// Whether the administrator still lets a resource do with its tenant what this operator goes by, and with the
+    /// operator's own identity.
+    pub(super) fn still_allows(&self, subject: &Subject, tenant: TenantId) -> bool {
+        let now = self.in_force.now();
+        let (old, new) = (&self.setup.settings, &now.settings);
+        self.is_up_to_date()
+            || (old.tenancy.allows(&subject.namespace, tenant) == new.tenancy.allows(&subject.namespace, tenant)
+                && old.own_identity == new.own_identity)
     }
 
     /// The same, sending nothing but while it leads.

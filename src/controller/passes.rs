@@ -18,7 +18,6 @@ type Ended = Result<Next, ReconcileError>;
 /// Passes over the resources of an operator. Dropping them cuts them off.
 pub(super) struct Passes<R> {
     operator: Arc<Operator<R>>,
-    most: usize,
     tasks: JoinSet<Ended>,
     keys: HashMap<Id, Arc<Key>>,
 }
@@ -27,9 +26,9 @@ impl<R> Passes<R>
 where
     R: Observe + Execute + Send + Sync + 'static,
 {
-    /// At most so many at once.
-    pub(super) fn new(operator: Arc<Operator<R>>, most: usize) -> Self {
-        Self { operator, most, tasks: JoinSet::new(), keys: HashMap::new() }
+    /// None is under way.
+    pub(super) fn new(operator: Arc<Operator<R>>) -> Self {
+        Self { operator, tasks: JoinSet::new(), keys: HashMap::new() }
     }
 
     /// Starts what is due, for ever. May be dropped at any time: what is under way goes on.
@@ -38,7 +37,7 @@ where
         loop {
             let now = Instant::now();
             self.fill(now);
-            let is_full = self.tasks.len() >= self.most;
+            let is_full = self.is_full();
             let next = operator.agenda.next_due().filter(|_| !is_full);
             tokio::select! {
                 biased;
@@ -56,8 +55,13 @@ where
         }
     }
 
+    /// Whether as many are under way as the administrator wants at once.
+    fn is_full(&self) -> bool {
+        self.tasks.len() >= self.operator.in_force.now().settings.concurrency.max(1).into()
+    }
+
     fn fill(&mut self, now: Instant) {
-        while self.tasks.len() < self.most {
+        while !self.is_full() {
             let Some(key) = self.operator.agenda.take(now) else { return };
             if let Some(next) = self.spared(&key, now) {
                 self.operator.agenda.done(&key, due(next, now), now);
@@ -110,7 +114,7 @@ impl<R> Operator<R> {
 /// When to try again, where the watch still shows the resource.
 fn retry(recall: &Recall, uid: &str, error: &ReconcileError, jitter: f64) -> Next {
     match error {
-        ReconcileError::Changed => {
+        ReconcileError::Changed | ReconcileError::Reconfigured => {
             recall.wake(uid);
             Next::After(CATCH_UP)
         }
@@ -153,6 +157,7 @@ mod tests {
     fn a_changed_resource_is_looked_at_soon_and_one_that_is_gone_once_more_until_the_watch_says_so() {
         let (recall, gone) = (Recall::default(), ReconcileError::Gone);
         assert_eq!(retry(&recall, "u", &ReconcileError::Changed, 0.5), Next::After(CATCH_UP));
+        assert_eq!(retry(&recall, "u", &ReconcileError::Reconfigured, 0.5), Next::After(CATCH_UP));
         assert_eq!(retry(&recall, "u", &gone, 0.5), Next::After(Duration::from_secs(1)));
     }
 

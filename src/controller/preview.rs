@@ -12,7 +12,8 @@ use super::error::ReconcileError;
 use super::gather;
 use super::index::Index;
 use super::object::Object;
-use super::operator::{Operator, Settings};
+use super::operator::Operator;
+use super::setup::{InForce, Settings};
 use super::stored::Stored;
 use crate::api::ThreatProtectionTenantStatus;
 use crate::plan::desired::{Desired, InvalidSpec};
@@ -88,7 +89,7 @@ pub async fn preview<R: Observe>(
         Err(error) if error.class() == "forbidden" => (list(&client, own.as_deref()).await?, false),
         listed => (listed?, true),
     };
-    let operator = Operator::new(client, Arc::new(remote), settings, Arc::new(Index::of(&others)));
+    let operator = Operator::new(client, InForce::new(Arc::new(remote), settings), Arc::new(Index::of(&others)));
     let stored = gather::resource(&operator, &resource).await?;
     let permit = gather::permit(&operator, &stored);
     let observed = gather::observed(&operator, &stored, permit, now).await;

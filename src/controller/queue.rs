@@ -76,6 +76,14 @@ impl Queue {
         }
     }
 
+    /// The same, and once more where it is being looked at just now.
+    pub(super) fn again(&mut self, key: &Arc<Key>, due: Instant, now: Instant) {
+        match self.running.get_mut(key) {
+            Some(again) => *again = true,
+            None => self.at(key, due, now),
+        }
+    }
+
     /// Takes the next resource that is due.
     pub(super) fn take(&mut self, now: Instant) -> Option<Arc<Key>> {
         self.ripen(now);

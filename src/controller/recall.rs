@@ -130,6 +130,18 @@ impl Recall {
         }
     }
 
+    /// What a resource was judged by has changed: it is due now, and everything is to be read again.
+    pub(super) fn look_again(&self, uid: &str, now: Instant) {
+        if let Some(entry) = self.lock().get_mut(uid) {
+            entry.look_again(now);
+        }
+    }
+
+    /// The same for all resources.
+    pub(super) fn look_again_at_all(&self, now: Instant) {
+        self.lock().values_mut().for_each(|entry| entry.look_again(now));
+    }
+
     /// Forgets every resource but these.
     pub(super) fn sweep(&self, live: &HashSet<String>) {
         self.lock().retain(|uid, _| live.contains(&**uid));
@@ -137,6 +149,16 @@ impl Recall {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Box<Entry>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// The versions stay: one that our own write has replaced is not planned from for all that.
+    fn look_again(&mut self, now: Instant) {
+        self.kept = None;
+        if let Some(handled) = &mut self.handled {
+            handled.due = handled.due.min(now);
+        }
     }
 }
 
@@ -206,6 +228,25 @@ mod tests {
         assert_eq!(recall.has_proved("u"), Some(false));
         recall.proved("u", true);
         assert_eq!(recall.has_proved("u"), Some(true));
+    }
+
+    #[test]
+    fn what_was_dealt_with_by_an_old_word_is_due_and_stale_versions_still_rest() {
+        let (recall, start) = (Recall::default(), Instant::now());
+        let hour = start + Duration::from_hours(1);
+        for (uid, all) in [("u", false), ("u", true)] {
+            recall.finished(uid, Recent::default(), handled(&["1", "2"], hour), None);
+            if all {
+                recall.look_again_at_all(start);
+            } else {
+                recall.look_again(uid, start);
+            }
+            assert_eq!(recall.rest(version("2"), start), None, "it is due");
+            assert_eq!(recall.rest(version("1"), start), Some(CATCH_UP), "the watch is behind");
+        }
+        recall.finished("u", Recent::default(), handled(&["2"], hour), None);
+        recall.look_again("other", start);
+        assert!(recall.rest(version("2"), start).is_some());
     }
 
     #[test]

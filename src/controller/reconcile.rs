@@ -74,6 +74,7 @@ async fn pass<R>(object: &Object, operator: &Operator<R>) -> Result<Next, Reconc
 where
     R: Observe + Execute + Send + Sync,
 {
+    let operator = &operator.at_present();
     let stored = gather::resource(operator, object).await?;
     let permit = gather::permit(operator, &stored);
     let now = clock::now();
@@ -94,7 +95,12 @@ where
     let handled = record.into_handled(Instant::now() + wait);
     let kept = kept(operator, &work, now);
     operator.recall.finished(&stored.subject.uid, work.situation.recent_after(), handled, kept);
-    Ok(Next::After(wait))
+    // Asked last of all: whoever exchanged it since then found this pass among those that have ended.
+    if operator.is_up_to_date() {
+        return Ok(Next::After(wait));
+    }
+    operator.recall.look_again(&stored.subject.uid, Instant::now());
+    Ok(Next::After(SHORTEST))
 }
 
 /// The situation and its plan. What was not read in this pass is never acted on: where something is to be done, everything

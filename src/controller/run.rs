@@ -12,8 +12,10 @@ use super::cluster::scoped;
 use super::lease::{Election, Term};
 use super::meter::Meter;
 use super::object::Object;
-use super::operator::{Operator, Settings};
+use super::operator::Operator;
 use super::passes::Passes;
+use super::revisit::revisit;
+use super::setup::InForce;
 use super::watch::Watch;
 use crate::ops::heartbeat::Heartbeat;
 use crate::remote::{Execute, Observe};
@@ -38,14 +40,14 @@ pub struct Instruments {
 pub struct LeadershipLost;
 
 /// Reconciles every resource of the cluster, or of one namespace, until `shutdown`; with an election, only while this
-/// process leads. `on_synced` is called once all resources are known: a standby goes as far.
+/// process leads. What is in force may be exchanged meanwhile, but for the namespace. `on_synced` is called once all
+/// resources are known: a standby goes as far.
 ///
 /// # Errors
 /// The process led and leads no more.
 pub async fn run<R>(
     client: Client,
-    remote: Arc<R>,
-    settings: Settings,
+    in_force: InForce<R>,
     (election, instruments): (Option<Election>, Instruments),
     shutdown: CancellationToken,
     on_synced: impl FnOnce() + Send + 'static,
@@ -54,9 +56,8 @@ where
     R: Observe + Execute + Send + Sync + 'static,
 {
     let Instruments { meter, heartbeat } = instruments;
-    let concurrency = settings.concurrency.max(1).into();
-    let resources = scoped::<Object>(&client, settings.namespace.as_deref());
-    let operator = Operator::new(client, remote, settings, Arc::default());
+    let resources = scoped::<Object>(&client, in_force.now().settings.namespace.as_deref());
+    let operator = Operator::new(client, in_force, Arc::default());
     let operator = Arc::new(operator.counting(meter.clone()).elected(election.clone()));
     meter.gather({
         let operator = Arc::clone(&operator);
@@ -68,6 +69,7 @@ where
     let watch = Watch::of(&operator, synced);
     tokio::spawn(background.clone().run_until_cancelled_owned(watch.follow(resources)));
     tokio::spawn(background.clone().run_until_cancelled_owned(sweep(operator.clone())));
+    tokio::spawn(background.clone().run_until_cancelled_owned(revisit(operator.clone())));
     tokio::select! {
         _ = heartbeat.beat_while(is_synced.wait_for(|synced| *synced)) => on_synced(),
         () = shutdown.cancelled() => return Ok(()),
@@ -82,7 +84,7 @@ where
     meter.leads(true);
     let last_word = CancellationToken::new();
     let herald = publish(&operator, &last_word);
-    let outcome = work(operator, concurrency, (&heartbeat, &shutdown), term.as_ref()).await;
+    let outcome = work(operator, (&heartbeat, &shutdown), term.as_ref()).await;
     meter.leads(false);
     if let Some(term) = term {
         term.resign().await;
@@ -97,7 +99,6 @@ where
 /// Takes what is due until `shutdown`, or until the term is over; then lets what is under way come to its end.
 async fn work<R>(
     operator: Arc<Operator<R>>,
-    concurrency: usize,
     (heartbeat, shutdown): (&Heartbeat, &CancellationToken),
     term: Option<&Term>,
 ) -> Result<(), LeadershipLost>
@@ -106,7 +107,7 @@ where
 {
     let lost = term.map_or_else(CancellationToken::new, Term::lost);
     operator.agenda.open(|| operator.resources.all(), Instant::now(), fastrand::f64);
-    let mut passes = Passes::new(operator, concurrency);
+    let mut passes = Passes::new(operator);
     let outcome = tokio::select! {
         biased;
         () = lost.cancelled() => Err(LeadershipLost),

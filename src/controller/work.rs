@@ -63,6 +63,7 @@ impl Work {
     ) -> Result<Self, ReconcileError> {
         let Some(step) = self.plan.next().cloned() else { return Ok(self) };
         let Some(act) = self.act(operator, &step).await else { return Ok(self) };
+        self.check_leave(operator)?;
         // An intent that is written in this pass has proved that the resource is as this pass knows it; one that was found
         // may be an old version's, whose step is long done or taken back.
         let is_written = step.change.needs_intent() && self.intend(record).await?;
@@ -73,8 +74,9 @@ impl Work {
         if !operator.leads() {
             return Err(ReconcileError::NotLeading);
         }
+        self.check_leave(operator)?;
         let is_first_try = self.situation.recent.failures == 0;
-        let outcome = operator.remote.execute(&act).await;
+        let outcome = operator.setup.remote.execute(&act).await;
         let executed = Executed { step, outcome, is_first_try };
         announce::log_step(&executed);
         operator.meter.step(&executed);
@@ -84,6 +86,13 @@ impl Work {
         };
         let situation = self.situation.after(&executed.step, &executed.outcome, observed);
         Ok(Self { executed: Some(executed), ..Self::new(situation) })
+    }
+
+    /// What the administrator withdraws or gives while a pass is under way holds for its step already.
+    fn check_leave<R>(&self, operator: &Operator<R>) -> Result<(), ReconcileError> {
+        let Ok(desired) = &self.situation.desired else { return Ok(()) };
+        let still_allows = operator.still_allows(&self.situation.subject, desired.tenant);
+        if still_allows { Ok(()) } else { Err(ReconcileError::Reconfigured) }
     }
 
     /// What a step sends; `None` where it is not ours to send.

@@ -12,15 +12,14 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, registry, reload};
 
+use super::follow::Follower;
+
 /// What is logged unless said otherwise. kube logs each failed request before its caller can judge it.
 pub const DEFAULT_FILTER: &str = "info,kube_client::client::builder=off";
 
 /// What is never logged, whatever the filter says: kube writes down the whole body of an answer that it cannot read, and
 /// the body may be a Secret or the token of a ServiceAccount. The error itself comes back to its caller.
 const NEVER: &str = "kube_client::client";
-
-/// The time between two looks into the file with the filter.
-pub const LOOK: Duration = Duration::from_secs(2);
 
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -67,18 +66,12 @@ impl Filter {
     ///
     /// The file holds directives, separated by commas or line breaks; lines that begin with `#` are comments.
     pub async fn follow(self, path: PathBuf, every: Duration) {
-        let mut told = None;
-        let mut ticks = tokio::time::interval(every);
+        let look = move || std::fs::read_to_string(&path).map_err(|error| format!("it cannot be read ({error})"));
+        let mut file = Follower::new(every, look);
         loop {
-            ticks.tick().await;
-            let path = path.clone();
-            let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(path));
-            let read = read.await.unwrap_or_else(|error| Err(io::Error::other(error)));
-            let read = read.map_err(|error| format!("it cannot be read ({error})"));
-            if told.as_ref() != Some(&read) {
-                self.take_over(&read);
-                told = Some(read);
-            }
+            let read = file.change().await;
+            self.take_over(&read);
+            file.settle(read);
         }
     }
 

@@ -37,6 +37,12 @@ impl Tenancy {
         grants.tenants.get(&tenant).copied().or(grants.any)
     }
 
+    /// What a namespace may manage; `None` where it is not named.
+    #[must_use]
+    pub fn of(&self, namespace: &str) -> Option<&Grants> {
+        self.grants.get(namespace)
+    }
+
     /// The namespaces that are named.
     #[must_use]
     pub fn namespaces(&self) -> BTreeSet<&str> {

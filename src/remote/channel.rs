@@ -61,6 +61,11 @@ impl Channel {
         Ok(Self { client, allow_simulator, meter: Meter::default(), circuits: Arc::default() })
     }
 
+    /// The same, counting together with others.
+    pub(super) fn counting(self, meter: Meter) -> Self {
+        Self { meter, ..self }
+    }
+
     /// What is counted of the requests.
     pub(super) const fn meter(&self) -> &Meter {
         &self.meter

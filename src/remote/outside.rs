@@ -9,8 +9,9 @@ use prometheus_client::registry::Registry;
 use super::broker::Broker;
 use super::budget::Left;
 use super::call::Api;
+use super::http::ClientError;
 use super::meter::Budgets;
-use super::session::Gate;
+use super::session::{Gate, MicrosoftSettings};
 use super::survey::{self, Turns};
 use super::{Act, Execute, Glance, Look, Observe, setting};
 use crate::api::Reason;
@@ -19,33 +20,48 @@ use crate::plan::microsoft::Microsoft;
 use crate::plan::observed::Observed;
 use crate::plan::step::Outcome;
 
-/// Both sides, shared by all tenants.
-#[derive(Debug)]
+/// Both sides, shared by all tenants. Clones are of the same.
+#[derive(Clone, Debug)]
 pub struct Outside {
-    broker: Option<Broker>,
-    gate: Gate,
-    turns: Turns,
+    broker: Option<Arc<Broker>>,
+    gate: Arc<Gate>,
+    turns: Arc<Turns>,
 }
 
 impl Outside {
     /// The broker, if one is configured, and the way to Microsoft's APIs.
     #[must_use]
     pub fn new(broker: Option<Broker>, gate: Gate) -> Self {
-        let broker = broker.map(|broker| broker.counting(gate.meter().clone()));
-        Self { broker, gate, turns: Turns::default() }
+        Self { broker: None, gate: Arc::new(gate), turns: Arc::default() }.with_broker(broker)
+    }
+
+    /// The same with another broker, or with none. Requests go on being counted together.
+    #[must_use]
+    pub fn with_broker(self, broker: Option<Broker>) -> Self {
+        let broker = broker.map(|broker| Arc::new(broker.counting(self.gate.meter().clone())));
+        Self { broker, ..self }
+    }
+
+    /// The same with another way to Microsoft's APIs. Tokens and budgets of the one before it are forgotten; requests go on
+    /// being counted together.
+    ///
+    /// # Errors
+    /// As `Gate::new`.
+    pub fn with_microsoft(self, settings: MicrosoftSettings) -> Result<Self, ClientError> {
+        let gate = Arc::new(Gate::counting(settings, self.gate.meter().clone())?);
+        Ok(Self { gate, ..self })
     }
 
     /// The service broker.
     #[must_use]
-    pub const fn broker(&self) -> Option<&Broker> {
-        self.broker.as_ref()
+    pub fn broker(&self) -> Option<&Broker> {
+        self.broker.as_deref()
     }
 
-    /// Shows what is counted, and what is left of the request budgets.
-    pub fn measure(self: &Arc<Self>, registry: &mut Registry, clock: fn() -> Timestamp) {
+    /// Shows what is counted, and what is left of the request budgets, which another one may have by then.
+    pub fn measure(&self, registry: &mut Registry, budgets: impl Fn() -> BTreeMap<Api, Left> + Send + Sync + 'static) {
         self.gate.meter().register(registry);
-        let outside = Arc::clone(self);
-        registry.register_collector(Box::new(Budgets(move || outside.budgets(clock()))));
+        registry.register_collector(Box::new(Budgets(budgets)));
     }
 
     /// What is left of the request budgets.

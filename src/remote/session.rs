@@ -70,8 +70,16 @@ impl Gate {
     /// # Errors
     /// A CA bundle that cannot be used.
     pub fn new(settings: MicrosoftSettings) -> Result<Self, ClientError> {
+        Self::counting(settings, Meter::default())
+    }
+
+    /// One that counts its requests together with others.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn counting(settings: MicrosoftSettings, meter: Meter) -> Result<Self, ClientError> {
         let MicrosoftSettings { hosts, ca_bundle, request_timeout, allow_simulator, requests_per_minute } = settings;
-        let channel = Channel::new(ca_bundle.as_deref(), request_timeout, allow_simulator)?;
+        let channel = Channel::new(ca_bundle.as_deref(), request_timeout, allow_simulator)?.counting(meter);
         let tokens = Tokens::new(hosts.clone(), channel.clone(), REFUSAL_TTL);
         Ok(Self { hosts, channel, tokens, budget: Budget::new(requests_per_minute), clouds: Clouds::default() })
     }

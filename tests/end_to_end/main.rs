@@ -38,6 +38,7 @@ mod neighbours;
 mod permissions;
 mod policies;
 mod release;
+mod reloading;
 mod replicas;
 mod rights;
 mod scale;

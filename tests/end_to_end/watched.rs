@@ -18,14 +18,14 @@ use crate::judges::{answered, assert_settled, gone, seed, until, writes};
 use crate::support::stage::{Operator, Stage, ready};
 
 /// The lines of a log with this message.
-fn lines(operator: &Operator, message: &str) -> Vec<Value> {
+pub(crate) fn lines(operator: &Operator, message: &str) -> Vec<Value> {
     let log = operator.log();
     let all = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     all.filter(|line| line["message"] == message).collect()
 }
 
 /// The series of a page of metrics, with their values.
-fn series(text: &str) -> BTreeMap<String, f64> {
+pub(crate) fn series(text: &str) -> BTreeMap<String, f64> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
         .map(|line| line.rsplit_once(' ').unwrap())
@@ -34,7 +34,7 @@ fn series(text: &str) -> BTreeMap<String, f64> {
 }
 
 /// The sum of all series that begin so and hold all of these.
-fn sum(series: &BTreeMap<String, f64>, name: &str, labels: &[&str]) -> f64 {
+pub(crate) fn sum(series: &BTreeMap<String, f64>, name: &str, labels: &[&str]) -> f64 {
     let begin = format!("threat_protection_{name}");
     let fits = |shown: &str| {
         shown.split('{').next() == Some(begin.as_str()) && labels.iter().all(|label| shown.contains(label))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use kube::Client;
 use serde_json::Value;
-use threat_protection_operator::controller::{self, Index, Object, Operator, ReconcileError, Settings};
+use threat_protection_operator::controller::{self, InForce, Index, Object, Operator, ReconcileError, Settings};
 use threat_protection_operator::plan::ownership::{Grants, Tenancy};
 use threat_protection_operator::plan::situation::Capabilities;
 use threat_protection_operator::remote::credentials::OwnIdentity;
@@ -25,7 +25,7 @@ impl Process {
     /// A process that knows these resources and nothing else.
     pub(crate) fn start(client: Client, remote: Outside, settings: Settings, known: &[Value]) -> Self {
         let resources = Arc::new(Index::of(&known.iter().map(object).collect::<Vec<_>>()));
-        let operator = Operator::new(client, Arc::new(remote), settings, Arc::clone(&resources));
+        let operator = Operator::new(client, InForce::new(Arc::new(remote), settings), Arc::clone(&resources));
         Self { operator, resources }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use crate::remote::http::{BaseUrlError, ClientError, Url};
@@ -49,6 +49,24 @@ pub enum BrokerAuth {
         /// Certificate chain and private key, in one PEM text.
         identity: SecretString,
     },
+}
+
+/// Tells whether a rotation has changed anything; never compares with what a stranger says.
+impl PartialEq for BrokerAuth {
+    fn eq(&self, other: &Self) -> bool {
+        let is_same = |one: &SecretString, other: &SecretString| one.expose_secret() == other.expose_secret();
+        match (self, other) {
+            (
+                Self::Basic { username, password },
+                Self::Basic { username: other_username, password: other_password },
+            ) => username == other_username && is_same(password, other_password),
+            (Self::Bearer { token }, Self::Bearer { token: other }) => is_same(token, other),
+            (Self::ClientCertificate { identity }, Self::ClientCertificate { identity: other }) => {
+                is_same(identity, other)
+            }
+            (Self::Basic { .. } | Self::Bearer { .. } | Self::ClientCertificate { .. }, _) => false,
+        }
+    }
 }
 
 /// The operator's own `ServiceAccount`, as `user.info` of Kubernetes shows it (`profile.md`, originating identity).
