@@ -160,14 +160,23 @@ fn leader_election_and_its_role_are_about_the_same_lease() {
 }
 
 #[test]
-fn a_change_of_the_configuration_is_a_new_pod_and_one_of_the_log_is_not() {
+fn a_change_of_what_is_read_at_the_start_is_a_new_pod_and_no_other_change_is() {
     let pod = |arguments: &[&str]| {
         let all = objects(&template(arguments).unwrap());
         object(&all, "Deployment", RELEASE)["spec"]["template"].clone()
     };
     let before = pod(&[]);
-    assert_ne!(pod(&["--set", "config.timing.resyncMinimumSeconds=60"]), before);
-    assert_eq!(pod(&["--set", "log.filter=debug"]), before);
+    for change in ["config.leaderElection.leaseDurationSeconds=30", "watchNamespace=security"] {
+        let annotation = |pod: &Value| pod["metadata"]["annotations"]["checksum/config"].clone();
+        assert_ne!(annotation(&pod(&["--set", change])), annotation(&before), "{change}");
+    }
+    for change in [
+        "config.timing.resyncMinimumSeconds=60",
+        "config.tenancy[0].namespace=security,config.tenancy[0].tenantIds[0]=*",
+        "log.filter=debug",
+    ] {
+        assert_eq!(pod(&["--set", change]), before, "{change}");
+    }
 }
 
 /// Values that are refused, and words of the message: the value by its name, and what is wrong.

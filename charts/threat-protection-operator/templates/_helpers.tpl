@@ -61,6 +61,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- toYaml $config -}}
 {{- end -}}
 
+{{/* The parts of it that take effect at a start only: those that deploy/docs/configuration.md names. */}}
+{{- define "tpo.atStart" -}}
+{{- $config := include "tpo.config" . | fromYaml -}}
+{{- $atStart := pick $config "leaderElection" "probes" "metrics" -}}
+{{- $_ := set $atStart "watchNamespace" .Values.watchNamespace -}}
+{{- toYaml $atStart -}}
+{{- end -}}
+
 {{/* The ports that the configuration names. */}}
 {{- define "tpo.probesPort" -}}
 {{- dig "probes" "listen" "0.0.0.0:8080" .Values.config | regexFind "[0-9]+$" -}}
