@@ -18,3 +18,4 @@ mod helm;
 mod kustomize;
 mod lifecycle;
 mod rendered;
+mod waiting;
