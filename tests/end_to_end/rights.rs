@@ -5,7 +5,6 @@
 //! whose loss nobody notices. Both variants are tried, with the operator in one namespace and its resources in another.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use futures::future::join_all;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
@@ -26,109 +25,12 @@ use crate::support::control_plane::{AuditEntry, shared};
 use crate::support::microsoft::{SECRET, SECRET_NAME, by_secret, tenant};
 use crate::support::stage::{ACCOUNT, Configuration, Operator, Stage};
 
-/// An operator that may look at every namespace.
-const CLUSTER: &str = include_str!("../../deploy/base/rbac.yaml");
-/// An operator that looks at one: in its own namespace,
-const OFFICE: &str = include_str!("../../deploy/base-namespaced/rbac.yaml");
-/// and in the one that it looks at.
-const WATCHED: &str = include_str!("../../deploy/base-namespaced/watched/rbac.yaml");
+mod shipped;
+
+use shipped::{Right, Shipped, Variant, documents};
+
 /// What the second one cannot have.
 const DEFINITION: &str = "get customresourcedefinitions";
-
-/// One verb on one resource, as a rule grants it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Right {
-    group: String,
-    resource: String,
-    verb: String,
-    /// The only object that it is for.
-    name: Option<String>,
-}
-
-impl fmt::Display for Right {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verb, self.resource)
-    }
-}
-
-impl Right {
-    /// How the API server says that it is missing.
-    fn refusal(&self) -> String {
-        format!(r#"cannot {} resource "{}" in API group "{}""#, self.verb, self.resource, self.group)
-    }
-
-    fn is_in(&self, rule: &Value) -> bool {
-        texts(&rule["apiGroups"]).contains(&self.group) && texts(&rule["resources"]).contains(&self.resource)
-    }
-}
-
-fn texts(list: &Value) -> Vec<String> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-/// The rights of one variant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Variant {
-    ClusterWide,
-    OneNamespace,
-}
-
-/// The objects of one variant: for the operator's namespace, and for the one that it looks at.
-#[derive(Clone)]
-struct Shipped {
-    office: Vec<Value>,
-    watched: Vec<Value>,
-}
-
-impl Variant {
-    fn shipped(self) -> Shipped {
-        match self {
-            Self::ClusterWide => Shipped { office: documents(CLUSTER), watched: Vec::new() },
-            Self::OneNamespace => Shipped { office: documents(OFFICE), watched: documents(WATCHED) },
-        }
-    }
-}
-
-fn documents(text: &str) -> Vec<Value> {
-    text.split("\n---\n").map(|document| serde_yaml::from_str(document).unwrap()).collect()
-}
-
-impl Shipped {
-    fn rules(&self) -> impl Iterator<Item = &Value> {
-        self.office.iter().chain(&self.watched).filter_map(|document| document["rules"].as_array()).flatten()
-    }
-
-    fn rights(&self) -> Vec<Right> {
-        let mut rights = Vec::new();
-        for rule in self.rules() {
-            for (group, resource) in pairs(&texts(&rule["apiGroups"]), &texts(&rule["resources"])) {
-                let name = texts(&rule["resourceNames"]).into_iter().next();
-                let verbs = texts(&rule["verbs"]).into_iter();
-                rights.extend(verbs.map(|verb| {
-                    let (group, resource, name) = (group.clone(), resource.clone(), name.clone());
-                    Right { group, resource, verb, name }
-                }));
-            }
-        }
-        rights
-    }
-
-    /// The same without one right.
-    fn without(mut self, right: &Right) -> Self {
-        for document in self.office.iter_mut().chain(&mut self.watched) {
-            let Some(rules) = document.get_mut("rules").and_then(Value::as_array_mut) else { continue };
-            for rule in rules.iter_mut().filter(|rule| right.is_in(rule)) {
-                rule["verbs"].as_array_mut().unwrap().retain(|verb| *verb != right.verb.as_str());
-            }
-            rules.retain(|rule| !texts(&rule["verbs"]).is_empty());
-        }
-        self
-    }
-}
-
-fn pairs(groups: &[String], resources: &[String]) -> Vec<(String, String)> {
-    groups.iter().flat_map(|group| resources.iter().map(|resource| (group.clone(), resource.clone()))).collect()
-}
 
 /// An operator that may do all but one thing, with its resources in another namespace.
 struct Trial {
