@@ -5,166 +5,26 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube::{Api, Client};
 use rstest::rstest;
 use serde_json::{Value, json};
-use threat_protection_operator::controller::{Election, LeaseSettings, Term};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use threat_protection_operator::controller::LeaseSettings;
 use tracing::subscriber::DefaultGuard;
 
 use crate::judges::until;
-use crate::support::control_plane::{Access, AuditEntry, ControlPlane, Credential, shared};
+use crate::support::control_plane::{Access, AuditEntry, Credential};
 use crate::support::proxy::Proxy;
-use crate::support::stage::{ACCOUNT, PATIENCE, create_account, create_namespace};
+use crate::support::stage::{ACCOUNT, PATIENCE};
 
-const LEASE: &str = "threat-protection-operator";
-const DURATION: Duration = Duration::from_secs(3);
-const DEADLINE: Duration = Duration::from_secs(2);
-const RETRY: Duration = Duration::from_millis(500);
-/// What a busy machine may add.
-const SLACK: Duration = Duration::from_secs(3);
+mod scene;
 
-/// A namespace with the operator's account in it.
-struct Home {
-    plane: &'static ControlPlane,
-    admin: Client,
-    namespace: String,
-}
-
-/// One candidate, with an identity of its own.
-struct Candidate {
-    name: &'static str,
-    election: Election,
-    shutdown: CancellationToken,
-}
-
-impl Home {
-    async fn open(name: &str) -> Self {
-        let plane = shared();
-        let admin = plane.client().await.unwrap();
-        let namespace = format!("{name}-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
-        create_namespace(&admin, &namespace).await;
-        create_account(&admin, &namespace).await;
-        Self { plane, admin, namespace }
-    }
-
-    async fn candidate(&self, name: &'static str) -> Candidate {
-        self.candidate_behind(name, None).await
-    }
-
-    async fn candidate_behind(&self, name: &'static str, server: Option<SocketAddr>) -> Candidate {
-        self.candidate_as(name, server, |settings| settings).await
-    }
-
-    async fn candidate_as(
-        &self,
-        name: &'static str,
-        server: Option<SocketAddr>,
-        change: impl FnOnce(LeaseSettings) -> LeaseSettings,
-    ) -> Candidate {
-        let token = self.plane.service_account_token(&self.namespace, ACCOUNT).await.unwrap();
-        let access = Access { credential: Credential::Token(token), server, namespace: None };
-        let client = self.plane.client_for(&access).await.unwrap();
-        let settings = LeaseSettings {
-            namespace: self.namespace.clone(),
-            name: LEASE.to_owned(),
-            identity: name.to_owned(),
-            duration: DURATION,
-            renew_deadline: DEADLINE,
-            retry_period: RETRY,
-        };
-        Candidate { name, election: Election::new(client, change(settings)), shutdown: CancellationToken::new() }
-    }
-
-    /// Untyped: our library cannot represent all that the API server takes.
-    fn leases(&self) -> Api<DynamicObject> {
-        Api::namespaced_with(self.admin.clone(), &self.namespace, &ApiResource::erase::<Lease>(&()))
-    }
-
-    /// What the API server shows; null where there is no Lease.
-    async fn spec(&self) -> Value {
-        let lease = self.leases().get_opt(LEASE).await.unwrap();
-        lease.map_or(Value::Null, |mut lease| lease.data["spec"].take())
-    }
-
-    async fn holder(&self) -> Option<String> {
-        self.spec().await["holderIdentity"].as_str().map(ToOwned::to_owned)
-    }
-
-    /// Somebody writes a Lease who does not compete for it.
-    async fn write(&self, spec: Value) {
-        let lease = DynamicObject::new(LEASE, &ApiResource::erase::<Lease>(&())).data(json!({ "spec": spec }));
-        self.leases().create(&PostParams::default(), &lease).await.unwrap();
-    }
-
-    /// Somebody changes a part of it.
-    async fn patch(&self, patch: Value) {
-        self.leases().patch(LEASE, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
-    }
-
-    /// Waits until the Lease was renewed once more; gives an instant at which it was not yet.
-    async fn renewed(&self) -> Instant {
-        let start = Instant::now();
-        let (before, mut not_yet) = (self.spec().await, start);
-        loop {
-            let asked = Instant::now();
-            if self.spec().await["renewTime"] != before["renewTime"] {
-                return not_yet;
-            }
-            assert!(start.elapsed() < PATIENCE, "it is not renewed");
-            not_yet = asked;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
-
-impl Candidate {
-    async fn lead(&self) -> Term {
-        in_time(self.election.campaign(&self.shutdown)).await.unwrap()
-    }
-
-    /// Competes beside the test; gives the term and the instant at which it began.
-    fn stand_by(&self) -> JoinHandle<(Term, Instant)> {
-        let (election, shutdown) = (self.election.clone(), self.shutdown.clone());
-        tokio::spawn(async move {
-            let term = election.campaign(&shutdown).await.unwrap();
-            (term, Instant::now())
-        })
-    }
-
-    /// Waits until it has seen who leads.
-    async fn follows(&self, leader: &str) {
-        until("the standby has seen the leader", async || self.election.leader().as_deref() == Some(leader)).await;
-        assert!(!self.election.is_leading());
-    }
-}
-
-/// # Panics
-/// After [`PATIENCE`].
-async fn in_time<T>(awaited: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, awaited).await.unwrap()
-}
-
-async fn taken_over(standby: JoinHandle<(Term, Instant)>) -> (Term, Instant) {
-    in_time(standby).await.unwrap()
-}
-
-/// The instant at which a term was lost, written down beside the test.
-fn end_of(term: &Term) -> JoinHandle<Instant> {
-    let lost = term.lost();
-    tokio::spawn(async move {
-        lost.cancelled().await;
-        Instant::now()
-    })
-}
+use scene::{DEADLINE, DURATION, Home, LEASE, RETRY, SLACK, end_of, in_time, taken_over};
 
 /// What is logged on this thread, which is all of a test.
 #[derive(Clone, Default)]
