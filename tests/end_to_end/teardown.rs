@@ -134,6 +134,18 @@ async fn has_map(stage: &Stage, name: &str) -> bool {
     maps.get_opt(name).await.unwrap().is_some()
 }
 
+/// Waits until the garbage collector has seen every resource as it is now: it takes away one whose owner does not exist.
+async fn until_collected(stage: &Stage) {
+    let nobody = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "nobody", "uid": "not-there"}]);
+    let orphan = json!({
+        "apiVersion": "threatprotection.dev/v1alpha1", "kind": "ThreatProtectionTenant",
+        "metadata": {"name": "orphan", "ownerReferences": nobody},
+        "spec": {"tenantId": OTHER, "managementPolicy": "Suspend"},
+    });
+    stage.objects().create(&PostParams::default(), &serde_json::from_value(orphan).unwrap()).await.unwrap();
+    in_time("the orphan is gone", async || stage.read("orphan").await.is_null()).await;
+}
+
 fn foreground() -> DeleteParams {
     DeleteParams { propagation_policy: Some(PropagationPolicy::Foreground), ..DeleteParams::default() }
 }
@@ -157,6 +169,7 @@ async fn an_owner_that_goes_in_the_foreground_takes_its_resource_with_it(
     }]);
     let patch = Patch::Merge(json!({"metadata": {"ownerReferences": owner}}));
     stage.objects().patch("contoso", &PatchParams::default(), &patch).await.unwrap();
+    until_collected(&stage).await;
     let maps: Api<ConfigMap> = Api::namespaced(stage.client.clone(), &stage.namespace);
     maps.delete("owner", &foreground()).await.unwrap();
     if !answer.is_null() {
