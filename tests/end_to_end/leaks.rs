@@ -226,5 +226,5 @@ async fn no_secret_comes_out_at_the_most_talkative_level() {
             assert!(value >= 0.0, "{metrics}");
         }
     }
-    assert!(!metrics.contains(&id(7, 0)[..8]) && !metrics.contains(&stage.namespace), "no tenant is a label");
+    assert!(!metrics.contains(&id(7, 0)[..14]) && !metrics.contains(&stage.namespace), "no tenant is a label");
 }
