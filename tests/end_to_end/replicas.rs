@@ -241,7 +241,7 @@ async fn leaders_that_die_one_after_the_other_do_nothing_twice() {
     let took_over = usize::try_from(transitions(&stage).await).unwrap();
     assert!(took_over + 1 >= deaths, "{took_over} of {deaths}");
 
-    until_all_current(&stage, Duration::from_mins(3)).await;
+    until_all_current(&stage, Duration::from_mins(1)).await;
     let effects = effects(&stage).await;
     for (number, declared) in declared.iter().enumerate() {
         assert_as_declared(declared, &effects[&id(number)]);
