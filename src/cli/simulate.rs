@@ -19,7 +19,8 @@ pub struct Args {
     /// State file; its log, the certificate authority and a generated password lie beside it
     #[arg(long, value_name = "FILE")]
     pub state: PathBuf,
-    /// Address of the service broker and of Microsoft's APIs (TLS); port 0 takes a free one
+    /// Address of the service broker and of Microsoft's APIs (TLS), for which the certificate is valid too; port 0 takes a
+    /// free one
     #[arg(long, value_name = "ADDRESS", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))]
     pub listen: SocketAddr,
     /// Address of the control port (plain HTTP); port 0 takes a free one

@@ -36,7 +36,7 @@ pub struct Options {
     pub control: SocketAddr,
     /// Whether others than this machine may connect.
     pub allow_non_loopback: bool,
-    /// Further names and addresses of the server certificate.
+    /// Names and addresses of the server certificate besides those of this machine itself and `listen`.
     pub sans: Vec<String>,
     /// User name of the broker.
     pub username: String,
@@ -115,7 +115,12 @@ pub async fn start(options: Options) -> Result<Running, ServerError> {
     let broker_address = address_of(&broker_listener, options.listen)?;
     let control_address = address_of(&control_listener, options.control)?;
     let (store, state) = Store::open(&options.state)?;
-    let (config, ca_file) = tls::prepare(&options.state, &options.sans).await?;
+    let mut names = options.sans;
+    // Nobody asks for the address that stands for all.
+    if !broker_address.ip().is_unspecified() {
+        names.push(broker_address.ip().to_string());
+    }
+    let (config, ca_file) = tls::prepare(&options.state, &names).await?;
     let world = Arc::new(World::new(store, state, options.username, options.password));
     for tenant in options.tenants {
         let is_known = world.look().state.tenant(tenant.tenant_id).is_some();

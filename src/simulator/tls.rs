@@ -3,6 +3,7 @@
 //! The authority is made once and kept beside the state file, so that a client that trusts it goes on trusting it after
 //! a restart; the server certificate is made anew at each start.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use axum_server::tls_rustls::RustlsConfig;
@@ -60,8 +61,8 @@ pub async fn prepare(state: &Path, sans: &[String]) -> Result<(RustlsConfig, Pat
         Err(source) => return Err(StoreError::Io { act: "read", path: key_file, source }.into()),
     };
     let issuer = Issuer::new(params, ca_key);
-    let names: Vec<String> = ALWAYS.iter().map(ToString::to_string).chain(sans.iter().cloned()).collect();
-    let mut leaf = CertificateParams::new(names)?;
+    let names: BTreeSet<String> = ALWAYS.iter().map(ToString::to_string).chain(sans.iter().cloned()).collect();
+    let mut leaf = CertificateParams::new(Vec::from_iter(names))?;
     leaf.distinguished_name = named("threat-protection simulator");
     leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     leaf.use_authority_key_identifier_extension = true;

@@ -98,6 +98,18 @@ fn damaged_foreign_and_used_files_are_told_apart() {
 }
 
 #[tokio::test]
+async fn the_certificate_is_for_the_address_that_it_listens_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut elsewhere = options(folder.path());
+    elsewhere.listen = "127.0.0.2:0".parse().unwrap();
+    let running = start(elsewhere).await.unwrap();
+    assert!(running.broker_url.starts_with("https://127.0.0.2:"), "{}", running.broker_url);
+    let answer = Platform::new(&running).send(Method::GET, "/v2/catalog", None).await.unwrap();
+    assert_eq!(answer.status, 200);
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn other_machines_are_kept_out_unless_allowed() {
     let folder = tempfile::tempdir().unwrap();
     let mut open = options(folder.path());
