@@ -1,14 +1,18 @@
-//! Releases on a real API server: installed, upgraded, rolled back and uninstalled, and an operator that runs as installed.
+//! Releases on a real API server: installed, upgraded, rolled back and uninstalled, and operators that run as installed.
 
 use std::path::Path;
-use std::process::Command;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
 
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
+use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
 use crate::helm::{CHART, RELEASE, helm, objects};
-use crate::support::control_plane::process::Process;
-use crate::support::control_plane::{Access, ControlPlane, Credential, Options};
-use crate::support::stage::{PROGRAM, Stage};
+use crate::node::{Node, shared_node};
+use crate::support::control_plane::{ControlPlane, Options, shared};
+use crate::support::stage::{PATIENCE, Stage};
 
 const TENANT: &str = "8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11";
 const DEFINITION: &str = "threatprotectiontenants.threatprotection.dev";
@@ -32,6 +36,16 @@ impl<'a> Releases<'a> {
         let output = helm(self.home.path(), Some(self.plane.kubeconfig_path()), &all);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert!(output.status.success(), "helm {arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// The same with pods that a node runs, which tells what they said where it fails.
+    #[track_caller]
+    fn helm_on(&self, node: &Node<'_>, arguments: &[&str]) -> String {
+        let all = [arguments, &["--namespace", self.namespace]].concat();
+        let output = helm(self.home.path(), Some(self.plane.kubeconfig_path()), &all);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "helm {arguments:?}: {}\n{}", text(&output.stderr), node.logs());
         text(&output.stdout)
     }
 }
@@ -159,31 +173,6 @@ fn values(stage: &Stage) -> Value {
     })
 }
 
-/// Starts the operator as a kubelet would: with the arguments, the environment and the files of the installed pod, under
-/// its ServiceAccount. Only the probes are put on a free port.
-async fn run_as_installed(stage: &Stage, home: &str) -> Process {
-    let (of_home, plane) = (format!("--namespace={home}"), stage.plane);
-    let files = stored(plane, &["configmap", &format!("{RELEASE}-config"), &of_home]).await;
-    let deployment = stored(plane, &["deployment", RELEASE, &of_home]).await;
-    let pod = &deployment["spec"]["template"]["spec"];
-    let (container, directory) = (&pod["containers"][0], stage.directory());
-    for (name, text) in files["data"].as_object().unwrap() {
-        let more = if name == "config.yaml" { "probes: { listen: '127.0.0.1:0' }\n" } else { "" };
-        std::fs::write(directory.join(name), format!("{}{more}", text.as_str().unwrap())).unwrap();
-    }
-    let mut command = Command::new(PROGRAM);
-    command.args(container["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()));
-    let mount = container["volumeMounts"][0]["mountPath"].as_str().unwrap();
-    for variable in container["env"].as_array().unwrap() {
-        let value = variable["value"].as_str().unwrap().replace(mount, directory.to_str().unwrap());
-        command.env(variable["name"].as_str().unwrap(), value);
-    }
-    let token = plane.service_account_token(home, pod["serviceAccountName"].as_str().unwrap()).await.unwrap();
-    let access = Access { credential: Credential::Token(token), server: None, namespace: Some(home.to_owned()) };
-    command.env("KUBECONFIG", plane.write_kubeconfig(home, &access).unwrap()).env_remove("RUST_LOG");
-    plane.spawn(home, &command).unwrap()
-}
-
 #[tokio::test]
 async fn an_installed_operator_makes_a_tenant_ready_with_the_rights_for_one_namespace() {
     let stage = Stage::open("installed").await;
@@ -193,10 +182,14 @@ async fn an_installed_operator_makes_a_tenant_ready_with_the_rights_for_one_name
     let releases = Releases::new(stage.plane, &home);
     let file = releases.home.path().join("values.json");
     std::fs::write(&file, values(&stage).to_string()).unwrap();
-    let notes = releases.helm(&["install", RELEASE, CHART, "--create-namespace", "--values", file.to_str().unwrap()]);
+    let node = shared_node().await;
+    let values = file.to_str().unwrap();
+    let install = ["install", RELEASE, CHART, "--create-namespace", "--wait", "--timeout=1m", "--values", values];
+    let notes = releases.helm_on(node, &install);
     assert!(notes.contains(&format!("{}: *", stage.namespace)), "{notes}");
+    let pods = running(stage.plane, &home).await;
+    assert_eq!(pods.len(), 2, "Helm has waited for both: {pods:?}");
 
-    let operator = run_as_installed(&stage, &home).await;
     stage.apply("contoso", json!({"tenantId": TENANT})).await.unwrap();
     stage.until_current("contoso").await;
     let user = format!("system:serviceaccount:{home}:{RELEASE}");
@@ -204,10 +197,73 @@ async fn an_installed_operator_makes_a_tenant_ready_with_the_rights_for_one_name
     let asked: Vec<_> = audit.iter().filter(|entry| entry.user == user).collect();
     assert!(!asked.is_empty());
     let refused: Vec<_> = asked.iter().filter(|entry| entry.response_code == Some(403)).collect();
-    assert!(refused.is_empty(), "{refused:?}\n{}", operator.last_words());
-    assert!(asked.iter().any(|entry| entry.resource == "leases" && entry.namespace == home), "it leads by its Lease");
+    assert!(refused.is_empty(), "{refused:?}\n{}", node.logs());
+    let lease = stored(stage.plane, &["lease", RELEASE, "--namespace", &home]).await;
+    let leader = lease["spec"]["holderIdentity"].as_str().unwrap();
+    assert!(
+        asked.iter().any(|entry| entry.resource == "leases" && entry.namespace == home),
+        "{leader} leads by its Lease"
+    );
 
-    releases.helm(&["uninstall", RELEASE]);
-    drop(operator);
+    releases.helm_on(node, &["uninstall", RELEASE, "--wait", "--timeout=1m"]);
+    kubectl(stage.plane, &["wait", "--for=delete", "pods", "--all", "--namespace", &home, "--timeout=30s"], "").await;
     assert_eq!(stage.read("contoso").await["spec"]["tenantId"], TENANT);
+}
+
+/// The names and start times of the pods that are ready.
+async fn running(plane: &ControlPlane, namespace: &str) -> Vec<(String, String)> {
+    let pods = stored(plane, &["pods", "--namespace", namespace]).await;
+    let is_ready = |pod: &&Value| {
+        pod["status"]["conditions"].as_array().is_some_and(|conditions| {
+            conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+        })
+    };
+    let ready = pods["items"].as_array().unwrap().iter().filter(is_ready);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    ready.map(|pod| (text(&pod["metadata"]["name"]), text(&pod["status"]["startTime"]))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_rolls_the_pods_only_where_it_must_and_never_has_fewer_than_before() {
+    let (plane, home) = (shared(), "rolling");
+    let (releases, node) = (Releases::new(plane, home), shared_node().await);
+    kubectl(plane, &["apply", "--server-side", "--force-conflicts", "--filename=crds"], "").await;
+    // Other tests have their resources and their operators beside this one.
+    let apart =
+        ["--set", "crds.install=false,fullnameOverride=rolling,watchNamespace=rolling", "--wait", "--timeout=1m"];
+    releases.helm_on(node, &[&["install", RELEASE, CHART, "--create-namespace"][..], &apart].concat());
+    let at_first = running(plane, home).await;
+    assert_eq!(at_first.len(), 2, "{at_first:?}");
+
+    let taken_over = ["--set", "config.timing.resyncMinimumSeconds=200"];
+    releases.helm_on(node, &[&["upgrade", RELEASE, CHART][..], &taken_over, &apart].concat());
+    assert_eq!(running(plane, home).await, at_first, "a change of the configuration goes without new pods");
+    let start = Instant::now();
+    while node.logs().matches("\"parts\":\"timing\"").count() < 2 {
+        assert!(start.elapsed() < PATIENCE, "it is not taken over by both:\n{}", node.logs());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+
+    let deployment = stored(plane, &["deployment", "rolling", "--namespace", home]).await;
+    let least = tokio::spawn(fewest_available(plane, home, deployment["metadata"]["generation"].as_i64().unwrap()));
+    let rolled = ["--set", "config.leaderElection.retryPeriodSeconds=1"];
+    releases.helm_on(node, &[&["upgrade", RELEASE, CHART][..], &rolled, &apart].concat());
+    let at_last = running(plane, home).await;
+    assert!(at_last.len() >= 2 && at_last.iter().all(|pod| !at_first.contains(pod)), "{at_first:?}, then {at_last:?}");
+    assert_eq!(least.await.unwrap(), 2, "a new one was ready before an old one went");
+    releases.helm_on(node, &["uninstall", RELEASE]);
+}
+
+/// The fewest available replicas of a Deployment that is seen until a change after `generation` is rolled out.
+async fn fewest_available(plane: &ControlPlane, namespace: &str, generation: i64) -> i32 {
+    let deployments: Api<Deployment> = Api::namespaced(plane.client().await.unwrap(), namespace);
+    let fewest = AtomicI32::new(i32::MAX);
+    let is_rolled = |deployment: Option<&Deployment>| {
+        let Some(status) = deployment.and_then(|deployment| deployment.status.as_ref()) else { return false };
+        fewest.fetch_min(status.available_replicas.unwrap_or_default(), Ordering::Relaxed);
+        let is_done = status.updated_replicas == Some(2) && status.replicas == Some(2);
+        status.observed_generation > Some(generation) && is_done
+    };
+    await_condition(deployments, "rolling", is_rolled).await.unwrap();
+    fewest.into_inner()
 }

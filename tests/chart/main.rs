@@ -17,5 +17,7 @@ mod accepted;
 mod helm;
 mod kustomize;
 mod lifecycle;
+mod node;
+mod nodes;
 mod rendered;
 mod waiting;

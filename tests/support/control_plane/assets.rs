@@ -28,7 +28,7 @@ pub(crate) enum Tool {
     Etcd,
     /// The API server.
     ApiServer,
-    /// The controllers: namespaces, garbage collection, service accounts.
+    /// The controllers: namespaces, garbage collection, service accounts, Deployments.
     ControllerManager,
     /// The command line client.
     Kubectl,

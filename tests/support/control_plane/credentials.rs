@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error::ControlPlaneError;
+use super::launch::AUTHORITY;
 
 /// As whom a kubeconfig speaks, and to whom.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +56,7 @@ impl Credentials {
             admin: format!("admin-{}", Uuid::new_v4().simple()),
             controllers: format!("controllers-{}", Uuid::new_v4().simple()),
         };
+        write(directory, AUTHORITY, &credentials.certificate_authority)?;
         write(directory, "server.crt", &server.pem())?;
         write(directory, "server.key", &server_key.serialize_pem())?;
         write(directory, "service-account.key", &signer.serialize_pem())?;

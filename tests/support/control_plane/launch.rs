@@ -25,6 +25,22 @@ pub(super) const AUDIT_POLICY: &str = r#"{
   ]
 }"#;
 
+/// The file with the certificate of the authority behind the API server.
+pub(super) const AUTHORITY: &str = "authority.crt";
+
+/// The controllers that finish a namespace, collect garbage and give each namespace its service account.
+pub(super) const HOUSEKEEPING: [&str; 3] =
+    ["namespace-controller", "garbage-collector-controller", "serviceaccount-controller"];
+
+/// Those that make pods of a Deployment, watch over their disruption, and give each namespace the authority that its pods
+/// trust.
+pub(super) const WORKLOADS: [&str; 4] = [
+    "deployment-controller",
+    "replicaset-controller",
+    "disruption-controller",
+    "root-ca-certificate-publisher-controller",
+];
+
 /// Where everything of one control plane is.
 #[derive(Debug)]
 pub(super) struct Layout {
@@ -96,12 +112,12 @@ impl Layout {
         command
     }
 
-    /// The controllers that tests need: those that finish a namespace, collect garbage and give each namespace its
-    /// service account.
-    pub(super) fn controllers(&self, binary: &Path, kubeconfig: &Path) -> Command {
+    /// kube-controller-manager with the controllers that these names say.
+    pub(super) fn controllers(&self, binary: &Path, kubeconfig: &Path, names: &[&str]) -> Command {
         let mut command = Command::new(binary);
         command.args(["--leader-elect=false", "--secure-port=0"]);
-        command.arg("--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller");
+        command.arg(format!("--controllers={}", names.join(",")));
+        command.arg(path_flag("--root-ca-file", &self.root.join(AUTHORITY)));
         command.arg(path_flag("--kubeconfig", kubeconfig)).arg(path_flag("--cert-dir", &self.root));
         command
     }

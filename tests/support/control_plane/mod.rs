@@ -47,6 +47,7 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(crate) struct ControlPlane {
     // In the order in which they have to end; the directory last.
+    workloads: Mutex<Option<Process>>,
     controllers: Mutex<Option<Process>>,
     apiserver: Mutex<Process>,
     etcd: Mutex<Process>,
@@ -106,6 +107,7 @@ impl ControlPlane {
         let etcd = spawn("etcd", &layout.etcd(), &layout, &directory)?;
         let apiserver = spawn("kube-apiserver", &layout.apiserver(), &layout, &directory)?;
         let control_plane = Self {
+            workloads: Mutex::new(None),
             controllers: Mutex::new(None),
             apiserver: Mutex::new(apiserver),
             etcd: Mutex::new(etcd),
@@ -121,12 +123,28 @@ impl ControlPlane {
     /// Starts kube-controller-manager, unless it runs. With it namespaces can go, owners take their dependants with
     /// them, and each namespace has a `default` service account; `kubectl delete namespace` takes about 5 s.
     pub(crate) fn start_controllers(&self) -> Result<(), ControlPlaneError> {
-        let mut controllers = locked(&self.controllers);
-        if controllers.is_none() {
+        self.start_those(&self.controllers, "kube-controller-manager", &launch::HOUSEKEEPING)
+    }
+
+    /// Starts the controllers above, unless they run, and another kube-controller-manager beside them that makes pods of
+    /// Deployments. Pods run only where something takes them for a node.
+    pub(crate) fn start_workload_controllers(&self) -> Result<(), ControlPlaneError> {
+        self.start_controllers()?;
+        self.start_those(&self.workloads, "kube-controller-manager-workloads", &launch::WORKLOADS)
+    }
+
+    fn start_those(
+        &self,
+        place: &Mutex<Option<Process>>,
+        name: &'static str,
+        controllers: &[&str],
+    ) -> Result<(), ControlPlaneError> {
+        let mut running = locked(place);
+        if running.is_none() {
             let [binary] = assets::locate([Tool::ControllerManager])?;
-            let kubeconfig = self.write_kubeconfig("controllers", &self.credentials.controllers())?;
-            let command = self.layout.controllers(&binary, &kubeconfig);
-            *controllers = Some(spawn("kube-controller-manager", &command, &self.layout, &self.directory)?);
+            let kubeconfig = self.write_kubeconfig(name, &self.credentials.controllers())?;
+            let command = self.layout.controllers(&binary, &kubeconfig, controllers);
+            *running = Some(spawn(name, &command, &self.layout, &self.directory)?);
         }
         Ok(())
     }
