@@ -19,5 +19,6 @@ mod kustomize;
 mod lifecycle;
 mod node;
 mod nodes;
+mod readme;
 mod rendered;
 mod waiting;
