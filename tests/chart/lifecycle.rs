@@ -184,7 +184,7 @@ async fn an_installed_operator_makes_a_tenant_ready_with_the_rights_for_one_name
     std::fs::write(&file, values(&stage).to_string()).unwrap();
     let node = shared_node().await;
     let values = file.to_str().unwrap();
-    let install = ["install", RELEASE, CHART, "--create-namespace", "--wait", "--timeout=1m", "--values", values];
+    let install = ["install", RELEASE, CHART, "--create-namespace", "--wait", "--timeout=2m", "--values", values];
     let notes = releases.helm_on(node, &install);
     assert!(notes.contains(&format!("{}: *", stage.namespace)), "{notes}");
     let pods = running(stage.plane, &home).await;
@@ -205,7 +205,7 @@ async fn an_installed_operator_makes_a_tenant_ready_with_the_rights_for_one_name
         "{leader} leads by its Lease"
     );
 
-    releases.helm_on(node, &["uninstall", RELEASE, "--wait", "--timeout=1m"]);
+    releases.helm_on(node, &["uninstall", RELEASE, "--wait", "--timeout=2m"]);
     kubectl(stage.plane, &["wait", "--for=delete", "pods", "--all", "--namespace", &home, "--timeout=30s"], "").await;
     assert_eq!(stage.read("contoso").await["spec"]["tenantId"], TENANT);
 }
@@ -230,7 +230,7 @@ async fn an_upgrade_rolls_the_pods_only_where_it_must_and_never_has_fewer_than_b
     kubectl(plane, &["apply", "--server-side", "--force-conflicts", "--filename=crds"], "").await;
     // Other tests have their resources and their operators beside this one.
     let apart =
-        ["--set", "crds.install=false,fullnameOverride=rolling,watchNamespace=rolling", "--wait", "--timeout=1m"];
+        ["--set", "crds.install=false,fullnameOverride=rolling,watchNamespace=rolling", "--wait", "--timeout=2m"];
     releases.helm_on(node, &[&["install", RELEASE, CHART, "--create-namespace"][..], &apart].concat());
     let at_first = running(plane, home).await;
     assert_eq!(at_first.len(), 2, "{at_first:?}");
@@ -239,7 +239,7 @@ async fn an_upgrade_rolls_the_pods_only_where_it_must_and_never_has_fewer_than_b
     releases.helm_on(node, &[&["upgrade", RELEASE, CHART][..], &taken_over, &apart].concat());
     assert_eq!(running(plane, home).await, at_first, "a change of the configuration goes without new pods");
     let start = Instant::now();
-    while node.logs().matches("\"parts\":\"timing\"").count() < 2 {
+    while !at_first.iter().all(|(pod, _)| node.log(home, pod).contains("\"parts\":\"timing\"")) {
         assert!(start.elapsed() < PATIENCE, "it is not taken over by both:\n{}", node.logs());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -31,7 +31,7 @@ async fn start(namespace: &str, fields: Value) {
     ]});
     kubectl(&arguments, &list.to_string()).await;
     let probe =
-        |path: &str| json!({"httpGet": {"path": path, "port": "probes"}, "periodSeconds": 1, "failureThreshold": 2});
+        |path: &str| json!({"httpGet": {"path": path, "port": "probes"}, "periodSeconds": 1, "failureThreshold": 8});
     let mut spec = json!({
         "serviceAccountName": RELEASE,
         "enableServiceLinks": false,
@@ -43,6 +43,7 @@ async fn start(namespace: &str, fields: Value) {
             "env": [{"name": "TPO_CONFIG", "value": "/etc/operator/config.yaml"}],
             "ports": [{"name": "probes", "containerPort": 8080}],
             "livenessProbe": probe("/livez"),
+            "readinessProbe": probe("/livez"),
             "volumeMounts": [{"name": "config", "mountPath": "/etc/operator"}],
         }],
         "volumes": [{"name": "config", "configMap": {"name": "config"}}],
@@ -61,7 +62,12 @@ async fn until(namespace: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> 
         if wanted(&pod["status"]) {
             return pod["status"].clone();
         }
-        assert!(start.elapsed() < PATIENCE, "not {what}: {}\n{}", pod["status"], shared_node().await.logs());
+        assert!(
+            start.elapsed() < PATIENCE,
+            "not {what}: {}\n{}",
+            pod["status"],
+            shared_node().await.log(namespace, "operator")
+        );
     }
 }
 
@@ -78,9 +84,7 @@ async fn a_container_that_ends_or_answers_no_more_is_restarted_and_ends_with_its
     let namespace = "restarts";
     start(namespace, json!({})).await;
     let first = process(&until(namespace, "running", |status| process(status).is_some()).await).unwrap();
-    if let Err(error) = signal(first, Signal::Kill) {
-        panic!("{error}\n{}", shared_node().await.logs());
-    }
+    signal(first, Signal::Kill).unwrap();
     let again =
         until(namespace, "restarted", |status| container(status)["restartCount"] == 1 && process(status).is_some());
     let again = again.await;
@@ -97,12 +101,19 @@ async fn a_container_that_ends_or_answers_no_more_is_restarted_and_ends_with_its
 }
 
 #[tokio::test]
-async fn a_pod_that_goes_takes_its_process_along() {
-    let namespace = "leaves";
-    start(namespace, json!({})).await;
-    let process = process(&until(namespace, "running", |status| process(status).is_some()).await).unwrap();
-    kubectl(&["delete", "pod", "operator", "--namespace", namespace, "--timeout=30s"], "").await;
-    assert!(!is_running(process));
+async fn a_pod_that_goes_ends_its_process_in_order_or_else_by_force() {
+    for (namespace, is_deaf) in [("leaves", false), ("deaf", true)] {
+        start(namespace, json!({})).await;
+        let status = until(namespace, "ready", |status| container(status)["ready"] == true).await;
+        let process = process(&status).unwrap();
+        if is_deaf {
+            signal(process, Signal::Stop).unwrap();
+        }
+        kubectl(&["delete", "pod", "operator", "--namespace", namespace, "--timeout=30s"], "").await;
+        assert!(!is_running(process));
+        let log = shared_node().await.log(namespace, "operator");
+        assert_eq!(log.contains("ending; another signal ends at once"), !is_deaf, "{log}");
+    }
 }
 
 #[tokio::test]

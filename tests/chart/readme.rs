@@ -23,8 +23,8 @@ use crate::support::stage::{Announcement, PROGRAM};
 const README: &str = include_str!("../../README.md");
 const SECTION: &str = "## Installing it\n";
 const TENANT: &str = "8d3f2f3e-5a53-4c8e-9c3e-0d6f3a1c7b11";
-/// The longest that a part of the text may take.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// The longest that a script may take to its end or its gate; its own commands give up earlier.
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// The text of the one block below the comment `<!-- mark -->`.
 fn block(mark: &str) -> String {
@@ -134,6 +134,12 @@ fn ageless(text: &str) -> Vec<Vec<&str>> {
 }
 
 #[test]
+#[should_panic(expected = "not exactly one block")]
+fn a_block_that_is_not_there_is_noticed() {
+    block("run: nothing");
+}
+
+#[test]
 fn every_command_of_the_section_is_run() {
     let (_, section) = README.split_once(SECTION).expect("the section is there");
     let (section, _) = section.split_once("\n## ").expect("it is not the last one");
@@ -198,7 +204,7 @@ async fn the_installation_by_helm_and_by_kustomize_runs() {
         kill $!
         kubectl create configmap authorities $namespace --from-file=ca.crt=authority.json.ca.pem
     ";
-    let available = "kubectl rollout status deployment/threat-protection-operator --timeout=1m --namespace threat-protection-operator\n";
+    let available = "kubectl rollout status deployment/threat-protection-operator --timeout=2m --namespace threat-protection-operator\n";
     terminal.run(&[&block("run: helm"), named, available].concat()).await;
 
     terminal.run("helm uninstall threat-protection-operator --wait --namespace threat-protection-operator").await;

@@ -32,8 +32,14 @@ pub(super) struct Life {
 }
 
 enum State {
-    Waiting { reason: &'static str, message: String, until: Instant },
+    Waiting {
+        reason: &'static str,
+        message: String,
+        until: Instant,
+    },
     Running(Running),
+    /// With its pod.
+    Ended,
 }
 
 struct Running {
@@ -79,6 +85,10 @@ impl Life {
         let State::Running(Running { process, probes, since, kill_at }) = &mut self.state else { return };
         if let Some(status) = process.ended().unwrap() {
             self.ended = Some(terminated(status, since));
+            if is_leaving {
+                self.state = State::Ended;
+                return;
+            }
             let pause = BACK_OFF.saturating_mul(2_u32.saturating_pow(self.restarts.saturating_sub(1)));
             let pause = if self.restarts == 0 { Duration::ZERO } else { pause.min(LONGEST_BACK_OFF) };
             self.restarts += 1;
@@ -104,11 +114,12 @@ impl Life {
         let state = match &self.state {
             State::Waiting { reason, message, .. } => json!({"waiting": {"reason": reason, "message": message}}),
             State::Running(running) => json!({"running": {"startedAt": running.since}}),
+            State::Ended => json!({"terminated": self.ended}),
         };
         let last = self.ended.as_ref().map_or(json!({}), |ended| json!({"terminated": ended}));
         let id = match &self.state {
             State::Running(running) => format!("process://{}", running.process.pid()),
-            State::Waiting { .. } => String::new(),
+            State::Waiting { .. } | State::Ended => String::new(),
         };
         json!({
             "state": state, "lastState": last, "restartCount": self.restarts, "containerID": id,

@@ -1,7 +1,6 @@
 //! Looking after one pod from its binding to its end.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -14,13 +13,13 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::support::control_plane::process::Process;
 
-use super::Ground;
 use super::container::{Life, command};
 use super::image::Inside;
 use super::pod::PodSpec;
 use super::probes::Probes;
 use super::status::{self, Report};
 use super::volumes::Volumes;
+use super::{Ground, log_of};
 
 /// The time between two looks at a process.
 const LOOK: Duration = Duration::from_millis(100);
@@ -80,7 +79,7 @@ impl<'a> Pod<'a> {
         let declared = self.object.data["spec"]["terminationGracePeriodSeconds"].as_u64();
         self.life.tend(is_leaving, Duration::from_secs(grace.or(declared).unwrap_or_default()));
         if is_leaving && !self.life.is_running() {
-            return self.tell().await && self.let_go().await;
+            return self.tell().await && release(self.ground, &self.object).await;
         }
         if self.life.is_due() {
             let started = self.start().await;
@@ -99,7 +98,7 @@ impl<'a> Pod<'a> {
         let volumes = Volumes { ground: self.ground, pod: &self.object, spec: &self.spec, inside: &self.inside };
         volumes.write(&mut self.written).await?;
         let (namespace, name) = named(&self.object);
-        let log = self.ground.directory.join(format!("{namespace}_{name}.log"));
+        let log = self.ground.directory.join(log_of(namespace, name));
         let process = Process::spawn(&command(&volumes)?, &log, None).map_err(|error| format!("start: {error}"))?;
         let probes = Probes::start(&self.ground.http, self.inside.address(), self.spec.container())?;
         Ok((process, probes))
@@ -114,21 +113,14 @@ impl<'a> Pod<'a> {
         }
         is_written
     }
-
-    /// Tells the API server that nothing of the pod is left.
-    async fn let_go(&self) -> bool {
-        release(self.ground, &self.object).await
-    }
 }
 
 /// Says that a pod cannot run here, and waits until somebody deletes it.
 async fn refuse(ground: &Ground, object: &mut watch::Receiver<DynamicObject>, why: &str) {
     let pod = object.borrow().clone();
-    let mut line = String::new();
     let (namespace, name) = named(&pod);
-    let _ = writeln!(line, "{namespace}/{name}: {why}");
-    let log = File::options().create(true).append(true).open(ground.directory.join("refused.log"));
-    log.unwrap().write_all(line.as_bytes()).unwrap();
+    let mut log = File::options().create(true).append(true).open(ground.directory.join("refused.log")).unwrap();
+    writeln!(log, "{namespace}/{name}: {why}").unwrap();
     write(ground, &pod, &status::refused(why)).await;
     let gone = object.wait_for(|pod| pod.metadata.deletion_timestamp.is_some()).await.is_ok();
     if gone {
@@ -143,6 +135,7 @@ async fn write(ground: &Ground, pod: &DynamicObject, status: &Value) -> bool {
     written.is_ok() || matches!(written, Err(kube::Error::Api(status)) if status.is_not_found())
 }
 
+/// Tells the API server that nothing of a pod is left.
 async fn release(ground: &Ground, pod: &DynamicObject) -> bool {
     let (namespace, name) = named(pod);
     let this = Preconditions { uid: pod.metadata.uid.clone(), resource_version: None };

@@ -88,7 +88,12 @@ impl<'a> Node<'a> {
         Self { plane, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// What the containers have logged, each with the name of its pod, and what was refused.
+    /// What the container of a pod has logged.
+    pub(crate) fn log(&self, namespace: &str, pod: &str) -> String {
+        std::fs::read_to_string(self.plane.directory().join("pods").join(log_of(namespace, pod))).unwrap_or_default()
+    }
+
+    /// What all containers have logged, each with the name of its pod, and what was refused.
     pub(crate) fn logs(&self) -> String {
         let entries = std::fs::read_dir(self.plane.directory().join("pods")).unwrap().map(Result::unwrap);
         let mut logs: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
@@ -106,6 +111,11 @@ impl Drop for Node<'_> {
             let _ = thread.join();
         }
     }
+}
+
+/// The name of a pod's log.
+fn log_of(namespace: &str, pod: &str) -> String {
+    format!("{namespace}_{pod}.log")
 }
 
 /// What all pods share.
