@@ -57,6 +57,8 @@ struct Pod<'a> {
     written: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     refreshed: Instant,
     life: Life,
+    /// What hindered its start last.
+    hindrance: String,
     report: Report,
 }
 
@@ -68,8 +70,9 @@ impl<'a> Pod<'a> {
         let root = ground.directory.join(object.metadata.uid.as_deref().unwrap());
         let inside = Inside::new(root, address, &spec);
         let report = Report::new(address, spec.container());
+        let (written, hindrance) = (BTreeMap::new(), String::new());
         let (refreshed, life) = (Instant::now(), Life::new());
-        Ok(Self { ground, object, spec, inside, written: BTreeMap::new(), refreshed, life, report })
+        Ok(Self { ground, object, spec, inside, written, refreshed, life, hindrance, report })
     }
 
     /// One look. `object` is the pod as it is stored now; true once it is gone.
@@ -83,6 +86,12 @@ impl<'a> Pod<'a> {
         }
         if self.life.is_due() {
             let started = self.start().await;
+            if let Err(why) = &started
+                && *why != self.hindrance
+            {
+                note(self.ground, &self.object, why);
+                self.hindrance.clone_from(why);
+            }
             self.life.begin(started);
         } else if self.life.is_running() && self.refreshed.elapsed() > REFRESH {
             self.refreshed = Instant::now();
@@ -118,14 +127,19 @@ impl<'a> Pod<'a> {
 /// Says that a pod cannot run here, and waits until somebody deletes it.
 async fn refuse(ground: &Ground, object: &mut watch::Receiver<DynamicObject>, why: &str) {
     let pod = object.borrow().clone();
-    let (namespace, name) = named(&pod);
-    let mut log = File::options().create(true).append(true).open(ground.directory.join("refused.log")).unwrap();
-    writeln!(log, "{namespace}/{name}: {why}").unwrap();
+    note(ground, &pod, why);
     write(ground, &pod, &status::refused(why)).await;
     let gone = object.wait_for(|pod| pod.metadata.deletion_timestamp.is_some()).await.is_ok();
     if gone {
         release(ground, &pod).await;
     }
+}
+
+/// Writes down why a pod does not run.
+fn note(ground: &Ground, pod: &DynamicObject, why: &str) {
+    let (namespace, name) = named(pod);
+    let mut log = File::options().create(true).append(true).open(ground.directory.join("hindered.log")).unwrap();
+    writeln!(log, "{namespace}/{name}: {why}").unwrap();
 }
 
 /// Writes a status. A pod that is gone has none to write.

@@ -93,7 +93,7 @@ impl<'a> Node<'a> {
         std::fs::read_to_string(self.plane.directory().join("pods").join(log_of(namespace, pod))).unwrap_or_default()
     }
 
-    /// What all containers have logged, each with the name of its pod, and what was refused.
+    /// What all containers have logged, each with the name of its pod, and what kept pods from being started.
     pub(crate) fn logs(&self) -> String {
         let entries = std::fs::read_dir(self.plane.directory().join("pods")).unwrap().map(Result::unwrap);
         let mut logs: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
