@@ -44,9 +44,13 @@ fn manifest(stage: &Stage) -> Value {
     })
 }
 
-/// Applies or compares with kubectl. `kubectl diff` ends with 1 where there is a difference.
+/// Applies or compares with kubectl, server-side. `kubectl diff` ends with 1 where there is a difference.
 async fn kubectl(stage: &Stage, command: &[&str], manifest: &Value, expected: i32) {
-    let arguments = [command, &["--server-side", "--filename=-"]].concat();
+    kubectl_as_told(stage, &[command, &["--server-side"]].concat(), manifest, expected).await;
+}
+
+async fn kubectl_as_told(stage: &Stage, command: &[&str], manifest: &Value, expected: i32) {
+    let arguments = [command, &["--filename=-"]].concat();
     let output = stage.plane.kubectl_with_input(&arguments, &manifest.to_string()).await.unwrap();
     assert_eq!(output.status.code(), Some(expected), "kubectl {arguments:?}: {output:?}");
 }
@@ -56,12 +60,18 @@ async fn pipeline(stage: &Stage, command: &str, manifest: &Value, expected: i32)
     kubectl(stage, &[command, "--field-manager=pipeline"], manifest, expected).await;
 }
 
-/// Argo CD; `diff` is what it asks for where the diff is left to the API server.
+/// Argo CD with `ServerSideApply=true`; `diff` is what it asks for with `ServerSideDiff=true`.
 async fn argo(stage: &Stage, command: &str, manifest: &Value, expected: i32) {
+    let arguments = [command, "--field-manager=argocd-controller", "--force-conflicts"];
+    kubectl(stage, &arguments, &tracked(stage, manifest), expected).await;
+}
+
+/// A manifest with the annotation by which Argo CD knows its own.
+fn tracked(stage: &Stage, manifest: &Value) -> Value {
     let mut tracked = manifest.clone();
     let id = format!("tenants:threatprotection.dev/ThreatProtectionTenant:{}/contoso", stage.namespace);
     tracked["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] = json!(id);
-    kubectl(stage, &[command, "--field-manager=argocd-controller", "--force-conflicts"], &tracked, expected).await;
+    tracked
 }
 
 /// What kustomize-controller is asked to do: the shipped Kustomization, for the namespace of this stage.
@@ -155,6 +165,26 @@ async fn flux_takes_over_what_kubectl_applies_under_its_own_name_unless_told_to_
     let resource = stage.read("contoso").await;
     assert_eq!(resource["metadata"]["generation"], 1);
     assert_eq!(resource["spec"], converged["spec"]);
+}
+
+/// Argo CD as it is installed applies without `--server-side`, and compares by itself.
+#[tokio::test]
+async fn argo_cd_that_applies_by_patches_of_its_own_changes_nothing_either() {
+    let stage = Stage::open("patches").await;
+    seed(&stage, TENANT).await;
+    let _operator = stage.operator(&stage.configuration()).await;
+    let manifest = tracked(&stage, &manifest(&stage));
+    let apply = ["apply", "--field-manager=argocd-controller"];
+    kubectl_as_told(&stage, &apply, &manifest, 0).await;
+    stage.until_current("contoso").await;
+    let (settled, before) = (version(&stage, "contoso").await, writes(&stage, "contoso").await);
+    for _ in 0..3 {
+        kubectl_as_told(&stage, &apply, &manifest, 0).await;
+        kubectl_as_told(&stage, &["diff"], &manifest, 0).await;
+        looks(&stage, TENANT, 1).await;
+        assert_eq!(version(&stage, "contoso").await, settled);
+    }
+    assert_eq!(writes(&stage, "contoso").await, before, "the operator writes nothing");
 }
 
 /// Flux waits for what it has applied, as the Kustomization says. It ends as soon as it knows; ten seconds are two looks.
