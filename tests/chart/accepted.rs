@@ -9,25 +9,26 @@ use k8s_openapi::api::core::v1::Namespace;
 use crate::helm::{HOME, RELEASE, cases, object, objects, rendered, template};
 use crate::support::control_plane::shared;
 
-/// Kinds of the Prometheus operator, which this API server does not have. Their text is compared by other tests.
+/// Kinds of the Prometheus operator, which `foreign` makes known to this API server and tries.
 const FOREIGN: &str = "monitoring.coreos.com/";
 const RESTRICTED: &str = "pod-security.kubernetes.io/enforce";
 
 /// Makes a namespace where there is none.
-async fn namespace(name: &str, labels: &Value) {
+pub(crate) async fn namespace(name: &str, labels: &Value) {
     let namespaces: Api<Namespace> = Api::all(shared().client().await.unwrap());
     let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
     namespaces.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&body)).await.unwrap();
 }
 
 /// What kubectl says, on standard error where it fails.
-async fn kubectl(arguments: &[&str], input: &str) -> Result<String, String> {
+pub(crate) async fn kubectl(arguments: &[&str], input: &str) -> Result<String, String> {
     let output = shared().kubectl_with_input(arguments, input).await.unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
-fn list(items: &[Value]) -> String {
+/// Objects as one document.
+pub(crate) fn list(items: &[Value]) -> String {
     json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
 }
 

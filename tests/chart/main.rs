@@ -14,6 +14,7 @@
 mod support;
 
 mod accepted;
+mod foreign;
 mod helm;
 mod kustomize;
 mod lifecycle;

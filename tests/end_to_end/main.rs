@@ -25,11 +25,13 @@ mod convergence;
 mod crashes;
 mod deletion;
 mod endings;
+#[path = "../support/flux.rs"]
+mod flux_cd;
 mod foreign_words;
 mod gitops;
+#[path = "../support/gitops_program.rs"]
+mod gitops_program;
 mod judges;
-#[path = "../support/kstatus_program.rs"]
-mod kstatus_program;
 mod leaks;
 mod leases;
 mod links;

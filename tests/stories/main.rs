@@ -11,10 +11,12 @@ mod argo;
 #[path = "../support/argo.rs"]
 mod argo_cd;
 mod flux;
+#[path = "../support/flux.rs"]
+mod flux_cd;
+#[path = "../support/gitops_program.rs"]
+mod gitops_program;
 #[path = "../support/kstatus.rs"]
 mod kstatus;
-#[path = "../support/kstatus_program.rs"]
-mod kstatus_program;
 mod rows;
 #[path = "../support/stories.rs"]
 mod stories;

@@ -5,8 +5,9 @@ use std::fs;
 use serde_json::{Value, json};
 use threat_protection_operator::cli::plan::{Forecast, offline};
 
+use crate::argo_cd::PENDING_DELETION;
+use crate::gitops_program::conclusions;
 use crate::kstatus::{KStatus, kstatus};
-use crate::kstatus_program::conclusions;
 use crate::stories::{NOON, Story, folders};
 
 /// One object, and its row of the table in `deploy/docs/gitops.md`.
@@ -28,6 +29,11 @@ impl Row {
         let conditions = self.object["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
         let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
         ready.and_then(|ready| ready["message"].as_str()).unwrap_or_default()
+    }
+
+    /// What Argo CD shows beside the health: that it is going, or what `Ready` says.
+    pub(crate) fn shown(&self) -> &str {
+        if is_deleting(&self.object) { PENDING_DELETION } else { self.message() }
     }
 
     /// The same object after an edit that nobody has looked at.
@@ -123,6 +129,11 @@ fn object_of(folder: &std::path::Path, forecast: &Forecast) -> Value {
     object
 }
 
+/// The objects of these rows, for a tool that is asked once about all.
+pub(crate) fn objects(rows: &[Row]) -> Vec<Value> {
+    rows.iter().map(|row| row.object.clone()).collect()
+}
+
 fn is_deleting(object: &Value) -> bool {
     !object["metadata"]["deletionTimestamp"].is_null()
 }
@@ -135,8 +146,7 @@ fn the_real_kstatus_concludes_the_same_from_every_row() {
     let mut bare = stories[0].clone();
     bare.object["status"] = Value::Null;
     let rows: Vec<Row> = stories.into_iter().chain(edited).chain(of_the_health_test()).chain([bare]).collect();
-    let objects: Vec<Value> = rows.iter().map(|row| row.object.clone()).collect();
-    let real = conclusions(&objects);
+    let real = conclusions(&objects(&rows));
     assert_eq!(real.len(), rows.len());
     for (row, real) in rows.iter().zip(real) {
         assert_eq!(format!("{:?}", kstatus(&row.object)), real, "{}", row.name);

@@ -1,31 +1,26 @@
-//! What Argo CD makes of an object with the scripts of `deploy/argocd`.
-//!
-//! The scripts get what Argo CD gives those of `argocd-cm`: Lua 5.1 with the base library, `table`, and `require("os")`
-//! with `time` and `date`; the object as `obj`. Source: argo-cd, `util/lua/lua.go` and `util/lua/oslib_safe.go`.
+//! What Argo CD makes of objects with the settings of `deploy/argocd`, by the interpreter that it runs scripts in.
 #![allow(dead_code, reason = "every test binary compiles all of this and uses only its part")]
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on should end where it stands")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::slice;
 
-use mlua::{Lua, LuaOptions, StdLib, Table, Value as LuaValue};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::gitops_program::answer;
 
 /// Where the scripts are, as they would be in Argo CD's own repository.
 const SCRIPTS: &str = "deploy/argocd/resource_customizations/threatprotection.dev/ThreatProtectionTenant";
+/// The settings that carry them.
+pub(crate) const SETTINGS: &str = "deploy/argocd/argocd-cm.yaml";
 
-/// Leaves of the standard library what Argo CD leaves of it.
-const LIBRARY: &str = r#"
-    local safe = { time = os.time, date = os.date }
-    os = nil
-    function require(name)
-        assert(name == "os", "there is no library " .. name)
-        return safe
-    end
-"#;
+/// What Argo CD shows of an object, whose deletion it judges without any script.
+pub(crate) const PENDING_DELETION: &str = "Pending deletion";
 
-/// What Argo CD shows of an object.
+/// The health of an object.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Health {
@@ -33,6 +28,16 @@ pub(crate) struct Health {
     pub(crate) status: String,
     /// What is shown beside it.
     pub(crate) message: String,
+}
+
+/// What an action makes of an object.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Acted {
+    /// The object afterwards.
+    pub(crate) object: Value,
+    /// The merge patch that Argo CD sends.
+    pub(crate) patch: Value,
 }
 
 /// The path of a file beside the scripts.
@@ -46,99 +51,49 @@ pub(crate) fn text(file: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The health of an object.
+/// The health that Argo CD shows of each object.
+pub(crate) fn healths(objects: &[Value]) -> Vec<Health> {
+    ask("argo-health", objects, "")
+}
+
+/// The health that Argo CD shows of an object.
 pub(crate) fn health(object: &Value) -> Health {
-    let answer = run(&text("health.lua"), object).expect("the health of every object can be told");
-    serde_json::from_value(answer).expect("a health is a status and a message")
+    the_one(healths(slice::from_ref(object)))
+}
+
+/// What the health script says of each object, whether Argo CD asks it or not.
+pub(crate) fn scripted(objects: &[Value]) -> Vec<Health> {
+    ask("argo-script", objects, "")
 }
 
 /// The actions on an object, each with whether it is disabled.
 pub(crate) fn actions(object: &Value) -> BTreeMap<String, bool> {
-    let answer = run(&text("actions/discovery.lua"), object).expect("the actions on every object can be told");
-    let actions = answer.as_object().cloned().unwrap_or_default().into_iter();
-    let is_disabled = |action: &Value| action.get("disabled").and_then(Value::as_bool).expect("disabled or not");
-    actions.map(|(name, action)| (name, is_disabled(&action))).collect()
+    the_one(ask("argo-actions", slice::from_ref(object), ""))
 }
 
-/// The object that an action makes of an object, or why it does not.
-pub(crate) fn act(name: &str, object: &Value) -> Result<Value, String> {
-    let mut changed = run(&text(&format!("actions/{name}/action.lua")), object)?;
-    restore_empty(&mut changed, object);
-    Ok(changed)
+/// What an action makes of each object, or why it makes nothing of it.
+pub(crate) fn acts(name: &str, objects: &[Value]) -> Vec<Result<Acted, String>> {
+    let answers: Vec<Value> = ask("argo-act", objects, name);
+    let outcome = |answer: Value| match answer["error"].as_str() {
+        Some(error) => Err(error.to_owned()),
+        None => Ok(serde_json::from_value(answer).expect("an object and a patch")),
+    };
+    answers.into_iter().map(outcome).collect()
 }
 
-fn run(script: &str, object: &Value) -> Result<Value, String> {
-    let told = |error: mlua::Error| error.to_string();
-    let lua = Lua::new_with(StdLib::TABLE | StdLib::OS, LuaOptions::default()).map_err(told)?;
-    lua.load(LIBRARY).exec().map_err(told)?;
-    lua.globals().set("obj", into_lua(&lua, object).map_err(told)?).map_err(told)?;
-    from_lua(&lua.load(script).eval().map_err(told)?).map_err(told)
+/// What an action makes of an object, or why it makes nothing of it.
+pub(crate) fn act(name: &str, object: &Value) -> Result<Acted, String> {
+    the_one(acts(name, slice::from_ref(object)))
 }
 
-/// As Argo CD decodes: `null` is absent.
-fn into_lua(lua: &Lua, value: &Value) -> mlua::Result<LuaValue> {
-    Ok(match value {
-        Value::Null => LuaValue::Nil,
-        Value::Bool(yes) => LuaValue::Boolean(*yes),
-        Value::Number(number) => LuaValue::Number(number.as_f64().unwrap_or_default()),
-        Value::String(text) => LuaValue::String(lua.create_string(text)?),
-        Value::Array(items) => {
-            let table = lua.create_table()?;
-            for item in items {
-                table.push(into_lua(lua, item)?)?;
-            }
-            LuaValue::Table(table)
-        }
-        Value::Object(members) => {
-            let table = lua.create_table()?;
-            for (name, member) in members {
-                table.set(name.as_str(), into_lua(lua, member)?)?;
-            }
-            LuaValue::Table(table)
-        }
-    })
+fn ask<T: DeserializeOwned>(question: &str, objects: &[Value], action: &str) -> Vec<T> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(SETTINGS);
+    let text = std::fs::read_to_string(path).expect("the settings can be read");
+    let settings: Value = serde_yaml::from_str(&text).expect("the settings are YAML");
+    answer(question, &json!({"settings": settings, "objects": objects, "action": action}))
 }
 
-/// As Argo CD encodes: an empty table is an empty list, because Lua cannot tell.
-fn from_lua(value: &LuaValue) -> mlua::Result<Value> {
-    Ok(match value {
-        LuaValue::Boolean(yes) => Value::Bool(*yes),
-        LuaValue::Integer(number) => Value::from(*number),
-        #[expect(clippy::cast_possible_truncation, reason = "the numbers of the resource are whole and small")]
-        LuaValue::Number(number) => Value::from(*number as i64),
-        LuaValue::String(text) => Value::String(text.to_str()?.to_owned()),
-        LuaValue::Table(table) if table.is_empty() || table.raw_len() > 0 => from_list(table)?,
-        LuaValue::Table(table) => {
-            let mut members = Map::new();
-            for pair in table.pairs::<String, LuaValue>() {
-                let (name, member) = pair?;
-                members.insert(name, from_lua(&member)?);
-            }
-            Value::Object(members)
-        }
-        other => return Err(mlua::Error::RuntimeError(format!("{} is no JSON", other.type_name()))),
-    })
-}
-
-fn from_list(table: &Table) -> mlua::Result<Value> {
-    let items = table.sequence_values::<LuaValue>();
-    Ok(Value::Array(items.map(|item| from_lua(&item?)).collect::<mlua::Result<_>>()?))
-}
-
-/// What was an empty object is one again.
-fn restore_empty(changed: &mut Value, before: &Value) {
-    match (changed, before) {
-        (Value::Object(changed), Value::Object(before)) => {
-            for (name, member) in changed {
-                restore_empty(member, before.get(name).unwrap_or(&Value::Null));
-            }
-        }
-        (Value::Array(changed), Value::Array(before)) => {
-            changed.iter_mut().zip(before).for_each(|(item, before)| restore_empty(item, before));
-        }
-        (changed @ Value::Array(_), Value::Object(_)) if changed.as_array().is_some_and(Vec::is_empty) => {
-            *changed = Value::Object(Map::new());
-        }
-        _ => {}
-    }
+fn the_one<T>(mut all: Vec<T>) -> T {
+    assert_eq!(all.len(), 1, "one answer about one object");
+    all.remove(0)
 }
