@@ -43,6 +43,7 @@ mod replicas;
 mod rights;
 mod scale;
 mod sign_in;
+mod size;
 mod squatting;
 mod storm;
 mod teardown;
