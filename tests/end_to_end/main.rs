@@ -50,6 +50,7 @@ mod storm;
 mod teardown;
 mod uninstalling;
 mod verdicts;
+mod versions;
 mod watched;
 mod watching;
 
