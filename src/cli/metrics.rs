@@ -14,7 +14,7 @@ use crate::ops::probes::Heartbeat;
 use crate::remote::meter;
 
 /// The question that each metric answers, by its name without prefix, unit and suffix.
-const QUESTIONS: [(&str, &str); 29] = [
+const QUESTIONS: [(&str, &str); 30] = [
     ("build", "Which release runs, and since when did that change?"),
     ("loop_silence", "Does the operator still turn?"),
     ("leader", "Does exactly one replica act?"),
@@ -30,6 +30,7 @@ const QUESTIONS: [(&str, &str); 29] = [
     ("hand_off_oldest", "Has a person forgotten something?"),
     ("time_to_ready", "How long does it take until a new tenant is protected?"),
     ("time_to_delete", "How long does a deletion take?"),
+    ("tenants_left_behind", "Was a tenant left on that its resource was to deprovision?"),
     ("deletion_oldest", "Does a deletion hang?"),
     ("drift_found", "Does somebody change tenants by hand?"),
     ("steps", "What does the operator change, and does it succeed?"),

@@ -70,6 +70,7 @@ pub struct Meter {
     events: Family<Labels<1>, Counter>,
     until_ready: Histogram,
     until_released: Histogram,
+    left: Counter,
     drift: Counter,
     leads: Gauge,
     census: Arc<OnceLock<Source>>,
@@ -93,6 +94,7 @@ impl Default for Meter {
             events: Family::default(),
             until_ready: Histogram::new(TENANT_SECONDS),
             until_released: Histogram::new(TENANT_SECONDS),
+            left: Counter::default(),
             drift: Counter::default(),
             leads: Gauge::default(),
             census: Arc::default(),
@@ -139,6 +141,8 @@ impl Meter {
         registry.register_with_unit("time_to_ready", help, Unit::Seconds, self.until_ready.clone());
         let help = "Time from the deletion of a resource until the operator let go of it, where it held it";
         registry.register_with_unit("time_to_delete", help, Unit::Seconds, self.until_released.clone());
+        let help = "Deletions that were held and then let go of, with the tenant left as it is";
+        registry.register("tenants_left_behind", help, self.left.clone());
         let help = "How often a tenant was found to differ from its spec because somebody changed it outside";
         registry.register("drift_found", help, self.drift.clone());
         let help = "Whether this process acts (1) or stands by (0)";
@@ -194,9 +198,12 @@ impl Meter {
         self.events.get_or_create(&[("result", result)]).inc();
     }
 
-    /// The operator let go of a resource, which is deleted since then.
-    pub(super) fn released(&self, deleted: Timestamp, now: Timestamp) {
+    /// The operator let go of a resource, which is deleted since then; whether its tenant is left as it is.
+    pub(super) fn released(&self, deleted: Timestamp, leaves_tenant: bool, now: Timestamp) {
         self.until_released.observe(now.duration_since(deleted).as_secs_f64().max(0.0));
+        if leaves_tenant {
+            self.left.inc();
+        }
     }
 
     /// A status was concluded of a resource that was created then.

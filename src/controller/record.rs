@@ -145,11 +145,11 @@ impl Record {
         Ok(())
     }
 
-    /// Takes our finalizer away.
-    pub(super) async fn release(&mut self) -> Result<Released, ReconcileError> {
+    /// Takes our finalizer away; `leaves_tenant` where nothing was done to the tenant for that.
+    pub(super) async fn release(&mut self, leaves_tenant: bool) -> Result<Released, ReconcileError> {
         let released = self.let_go().await;
         if let (Ok(_), Some(deleted)) = (&released, self.deleted) {
-            self.meter.released(deleted, clock::now());
+            self.meter.released(deleted, leaves_tenant, clock::now());
         }
         released
     }

@@ -41,10 +41,10 @@ impl Work {
             Hold::Keep => return Ok(Some(self)),
             Hold::Add => record.hold().await?,
             Hold::Release { warning } => {
-                if let Some(warning) = warning {
+                if let Some(warning) = &warning {
                     tracing::warn!(warning, "the finalizer is taken away");
                 }
-                if record.release().await? == Released::Gone {
+                if record.release(warning.is_some()).await? == Released::Gone {
                     tracing::info!("the resource is released");
                     return Ok(None);
                 }

@@ -42,6 +42,7 @@ mod signals;
 pub mod situation;
 pub mod step;
 mod verdict;
+pub mod visible;
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ use super::services;
 use super::situation::Situation;
 use super::step::StepActor;
 use super::verdict::Verdict;
+use super::visible::visible;
 use crate::api::{
     ConditionType, DesiredState, Eligibility, FeatureStatus, IntegrationStatus, LinkReading, ManagementPolicy,
     Operation, OperationResult, PendingAction, PlannedStep, Reason, ServiceStatus, TenantFacts,
@@ -109,22 +110,12 @@ fn tenant_facts(situation: &Situation) -> Option<TenantFacts> {
     let organization = situation.observed.microsoft.organization.value().filter(|_| situation.is_proved());
     // Without the permission Microsoft Graph still tells the id, and nothing else.
     let Some(seen) = organization.filter(|seen| seen.display_name.is_some()) else { return stored };
-    let cleaned = |text: &Option<String>, most| text.as_deref().map(|text| limited(&without_controls(text), most));
+    let shown = |text: &Option<String>, most| text.as_deref().map(|text| limited(&visible(text), most));
     Some(TenantFacts {
-        display_name: cleaned(&seen.display_name, 256),
-        default_domain: cleaned(&seen.default_domain, 253),
-        country_code: cleaned(&seen.country_code, 8),
+        display_name: shown(&seen.display_name, 256),
+        default_domain: shown(&seen.default_domain, 253),
+        country_code: shown(&seen.country_code, 8),
     })
-}
-
-/// Text of the directory without control and format characters (Unicode Cc and Cf).
-fn without_controls(text: &str) -> String {
-    let is_format = |c: char| {
-        matches!(c, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}'
-            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
-    };
-    text.chars().filter(|c| !c.is_control() && !is_format(*c)).collect()
 }
 
 /// What the licences bring, as they were read in this pass.
@@ -215,13 +206,14 @@ fn condition(situation: &Situation, kind: ConditionType, verdict: &Verdict) -> C
         stored.as_ref().filter(|stored| stored.status == verdict.status).map_or(situation.now, |stored| stored.since);
     // The id of a request that failed differs at every try, and so do the words of what is throttled: asked, or left alone
     // because of that. The first ones are kept, so that retrying writes nothing.
+    let told = visible(&verdict.message);
     let message = stored
         .filter(|stored| {
             stored.reason == Some(verdict.reason)
                 && (verdict.reason == Reason::Throttled && stored.status == verdict.status
-                    || without_request(&stored.message) == without_request(&verdict.message))
+                    || without_request(&stored.message) == without_request(&told))
         })
-        .map_or_else(|| verdict.message.clone(), |stored| stored.message);
+        .map_or(told, |stored| stored.message);
     Condition {
         type_: kind.name().to_owned(),
         status: verdict.status.name().to_owned(),

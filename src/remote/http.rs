@@ -23,7 +23,7 @@ mod tests;
 pub use answer::{Answer, BodyLimit, retry_after};
 pub use circuit::{Circuits, host};
 pub use failure::ExchangeError;
-pub use text::{clean, percent_encode};
+pub use text::{clean, clean_code, percent_encode};
 
 /// The longest time that a `Retry-After` can make us wait: a broken clock or a hostile answer must not silence a tenant.
 pub const RETRY_AFTER_LIMIT: SignedDuration = SignedDuration::from_hours(1);

@@ -16,11 +16,11 @@ pub(crate) const RELEASE: &str = "threat-protection-operator";
 /// The namespace of a release where it does not matter.
 pub(crate) const HOME: &str = "threat-protection-operator";
 
-/// Runs Helm on a cluster, with caches and settings of its own in `home`.
+/// Helm on a cluster, with caches and settings of its own in `home`.
 ///
 /// # Panics
 /// When there is no Helm and none can be built.
-pub(crate) fn helm<S: AsRef<OsStr>>(home: &Path, kubeconfig: Option<&Path>, arguments: &[S]) -> Output {
+pub(crate) fn command<S: AsRef<OsStr>>(home: &Path, kubeconfig: Option<&Path>, arguments: &[S]) -> Command {
     let program = locate().unwrap_or_else(|error| panic!("{error}"));
     let mut command = Command::new(program);
     command.args(arguments).env("HOME", home).env("KUBECONFIG", kubeconfig.unwrap_or(&home.join("nowhere")));
@@ -30,7 +30,12 @@ pub(crate) fn helm<S: AsRef<OsStr>>(home: &Path, kubeconfig: Option<&Path>, argu
     for name in ["HELM_NAMESPACE", "HELM_KUBECONTEXT", "HELM_DRIVER", "HELM_DEBUG"] {
         command.env_remove(name);
     }
-    command.output().expect("helm can be run")
+    command
+}
+
+/// Runs [`command`] to its end.
+pub(crate) fn helm<S: AsRef<OsStr>>(home: &Path, kubeconfig: Option<&Path>, arguments: &[S]) -> Output {
+    command(home, kubeconfig, arguments).output().expect("helm can be run")
 }
 
 /// `helm template` of the chart with these arguments: the manifests, or what Helm has against it.

@@ -31,6 +31,7 @@ mod foreign_words;
 mod gitops;
 #[path = "../support/gitops_program.rs"]
 mod gitops_program;
+mod holding;
 mod judges;
 mod leaks;
 mod leases;
@@ -45,11 +46,13 @@ mod replicas;
 mod rights;
 mod scale;
 mod sign_in;
+mod size;
 mod squatting;
 mod storm;
 mod teardown;
 mod uninstalling;
 mod verdicts;
+mod versions;
 mod watched;
 mod watching;
 

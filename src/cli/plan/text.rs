@@ -8,6 +8,7 @@ use crate::plan::handoff::HandOff;
 use crate::plan::planned::Plan;
 use crate::plan::situation::Situation;
 use crate::plan::step::StepActor;
+use crate::plan::visible::visible as in_one_line;
 
 const WIDTH: usize = 100;
 
@@ -28,39 +29,28 @@ pub fn text(forecasts: &[Forecast]) -> String {
             format!("{} resources. Exit {}, the worst of them.", forecasts.len(), exit.code()),
         ]);
     }
-    let lines: Vec<_> = lines.iter().map(|line| visible_line(line).trim_end().to_owned()).collect();
+    let lines: Vec<_> = lines.iter().map(|line| in_one_line(line).trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
 }
 
-/// A text without what a terminal obeys instead of showing it: control and format characters (Unicode Cc and Cf).
-/// Lines stay lines.
+/// A text without what a terminal obeys instead of showing it. Lines stay lines.
 pub(in crate::cli) fn visible(text: &str) -> String {
-    text.split('\n').map(visible_line).collect::<Vec<_>>().join("\n")
-}
-
-fn visible_line(line: &str) -> String {
-    let is_format = |c: char| {
-        matches!(c, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
-    };
-    let blank = |c: char| if c.is_whitespace() { ' ' } else { c };
-    line.chars().map(blank).filter(|c| !c.is_control() && !is_format(*c)).collect()
+    text.split('\n').map(in_one_line).collect::<Vec<_>>().join("\n")
 }
 
 /// The plan with every message in one line, so that no message can look like a line of the plan.
 fn in_lines(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
-    plan.waiting.iter_mut().for_each(|waiting| waiting.message = visible_line(&waiting.message));
-    plan.drift.iter_mut().for_each(|drift| *drift = visible_line(drift));
+    plan.waiting.iter_mut().for_each(|waiting| waiting.message = in_one_line(&waiting.message));
+    plan.drift.iter_mut().for_each(|drift| *drift = in_one_line(drift));
     let of_person = |hand_off: &mut HandOff| {
         for text in [&mut hand_off.link, &mut hand_off.instructions, &mut hand_off.verified_by] {
-            *text = visible_line(text);
+            *text = in_one_line(text);
         }
     };
     plan.asks.iter_mut().for_each(of_person);
     for step in &mut plan.steps {
-        step.why = visible_line(&step.why);
+        step.why = in_one_line(&step.why);
         if let StepActor::Person(hand_off) = &mut step.by {
             of_person(hand_off);
         }

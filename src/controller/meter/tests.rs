@@ -73,7 +73,8 @@ fn writes_events_and_ends_are_counted() {
     meter.wrote::<()>(&Err(ReconcileError::Changed));
     meter.wrote::<()>(&Err(ReconcileError::Gone));
     meter.told(false);
-    meter.released(at("2026-01-01T00:00:00Z"), at("2026-01-01T00:01:00Z"));
+    meter.released(at("2026-01-01T00:00:00Z"), false, at("2026-01-01T00:01:00Z"));
+    meter.released(at("2026-01-01T00:00:00Z"), true, at("2026-01-01T00:00:00Z"));
     assert_shows(
         &meter,
         &[
@@ -82,6 +83,7 @@ fn writes_events_and_ends_are_counted() {
             "status_writes_total{result=\"failed\"} 1",
             "events_total{result=\"dropped\"} 1",
             "time_to_delete_seconds_sum 60.0",
+            "tenants_left_behind_total 1",
             "steps_total{step=\"Enable\",actor=\"Broker\",result=\"done\"} 0",
             "steps_total{step=\"Link\",actor=\"Arm\",result=\"permission\"} 0",
         ],

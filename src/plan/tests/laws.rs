@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::fixture::*;
+use super::story::{fits, is_well_formed};
 use crate::api::Reason;
 use crate::api::{Risk, StepName};
 use crate::plan::failure::ErrorClass;
@@ -143,10 +144,8 @@ proptest! {
         let (one, other) = (plan(&situation), plan(&situation));
         prop_assert_eq!(&one, &other);
         let status = report(&situation, &one);
-        prop_assert!(serde_json::to_vec(&status).unwrap().len() < 10_000);
-        for condition in &status.conditions {
-            prop_assert!(!condition.reason.is_empty() && condition.message.len() < 32_768);
-        }
+        fits(&status);
+        is_well_formed(&status);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::generated::{cases, faults, specs, stories, tenants};
 use super::model::Fault;
-use super::story::{difference, fits};
+use super::story::{difference, fits, is_well_formed};
 use crate::api::ThreatProtectionTenantStatus;
 use crate::plan::microsoft::Microsoft;
 use crate::plan::observed::Instance;
@@ -194,6 +194,7 @@ proptest! {
             let situation = world.situation();
             let status = report(&situation, &plan(&situation));
             fits(&status);
+            is_well_formed(&status);
             world.write(status);
         }
     }

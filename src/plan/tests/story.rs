@@ -120,6 +120,7 @@ impl Story {
     fn write(&mut self, situation: &Situation, plan: &Plan, refused: bool) {
         let status = report(situation, plan);
         fits(&status);
+        is_well_formed(&status);
         if self.managed() == "Observe" {
             assert!(status.pending_actions.is_empty(), "asked a person under Observe");
         }
@@ -305,6 +306,35 @@ pub(super) fn seen(microsoft: &Microsoft) -> Result<bool, Why> {
         (None, None) => Err(Why::NotAsked),
         _ => Err(Why::Ambiguous),
     }
+}
+
+/// What holds of the conditions of every status, whatever the situation.
+pub(super) fn is_well_formed(status: &ThreatProtectionTenantStatus) {
+    let of = |kind: ConditionType| {
+        let mut found = status.conditions.iter().filter(move |condition| condition.type_ == kind.name());
+        let first = found.next();
+        assert!(found.next().is_none(), "{} twice: {status:#?}", kind.name());
+        first
+    };
+    let suspended = of(ConditionType::Suspended).is_some();
+    for kind in ConditionType::ALL.iter().copied() {
+        match of(kind) {
+            Some(condition) => {
+                assert!(!kind.is_absent_unless_true() || condition.status == "True", "{status:#?}");
+                let is_of_this_write = condition.observed_generation == Some(status.observed_generation);
+                assert!(is_of_this_write || kind == ConditionType::Suspended, "{} is older: {status:#?}", kind.name());
+            }
+            None => assert!(kind.is_absent_unless_true(), "{} is missing: {status:#?}", kind.name()),
+        }
+    }
+    let (ready, stalled) = (of(ConditionType::Ready), of(ConditionType::Stalled));
+    let is_done = suspended || ready.is_some_and(|ready| ready.status == "True");
+    let told = usize::from(stalled.is_some()) + usize::from(of(ConditionType::Reconciling).is_some());
+    assert_eq!(told, usize::from(!is_done), "either work goes on or a person is needed: {status:#?}");
+    if let (Some(ready), Some(stalled)) = (ready, stalled) {
+        assert_eq!((&ready.reason, &ready.message), (&stalled.reason, &stalled.message));
+    }
+    assert_eq!(of(ConditionType::ActionRequired).is_some(), !status.pending_actions.is_empty(), "{status:#?}");
 }
 
 /// Every limit of the schema, and of the whole.

@@ -7,6 +7,7 @@ use super::eyes::*;
 use super::fixture::*;
 use super::transitions::call;
 use crate::api::{ConditionType, LinkReading, Reason, StatusSource, TriState};
+use crate::plan::failure::ErrorClass;
 use crate::plan::microsoft::{Answer, Microsoft};
 use crate::plan::reading::{Reading, Why};
 use crate::plan::step::BrokerCall;
@@ -145,6 +146,17 @@ fn text_of_the_directory_is_stripped_of_control_and_format_characters() {
     world.pass();
     let shown = world.status.unwrap().tenant.unwrap().display_name.unwrap();
     assert!(shown.starts_with("Contoso") && shown.chars().count() <= 256, "{shown}");
+}
+
+/// Whatever a message is made of: what the status shows is one line of text that can be seen.
+#[test]
+fn messages_are_stripped_of_control_and_format_characters() {
+    let mut world = World::new(json!({}));
+    world.observed = unreadable(ErrorClass::Transient, Reason::ProviderUnavailable);
+    let failure = world.observed.failure.as_mut().unwrap();
+    failure.message = "it says\n\u{1b}[31mno\u{202e}\u{2066}\u{9b}".to_owned();
+    world.pass();
+    assert_eq!(world.message(ConditionType::Ready), "it says [31mno (request r-1)");
 }
 
 /// A broker that has no instance is no reason to turn on, for ever, what may be on already.

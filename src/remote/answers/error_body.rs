@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::remote::http::clean;
+use crate::remote::http::{clean, clean_code};
 
 /// How deep codes are looked for; nothing documented nests deeper.
 const DEPTH: usize = 8;
@@ -85,8 +85,10 @@ impl ErrorBody {
     /// Code and message for a person, cleaned and shortened; nothing where there are none. Starts with `; it says `.
     #[must_use]
     pub fn shown(&self) -> String {
-        let first = |texts: &[String]| texts.iter().map(|text| steady(text)).find(|text| !text.is_empty());
-        match (first(&self.codes), first(&self.messages)) {
+        let first = |texts: &[String], clean: fn(&str) -> String| {
+            texts.iter().map(|text| steady(&clean(text))).find(|text| !text.is_empty())
+        };
+        match (first(&self.codes, clean_code), first(&self.messages, clean)) {
             (Some(code), Some(message)) => format!("; it says {code}: \"{message}\""),
             (Some(code), None) => format!("; it says {code}"),
             (None, Some(message)) => format!("; it says \"{message}\""),
@@ -116,14 +118,13 @@ impl ErrorBody {
     }
 }
 
-/// A text for a person, without what differs from one answer to the next (ids of requests, times, addresses): what is
+/// A cleaned text for a person, without what differs from one answer to the next (ids of requests, times, addresses): what is
 /// written down must not change while the trouble stays the same.
-fn steady(text: &str) -> String {
+fn steady(cleaned: &str) -> String {
     let is_code = |word: &str| word.to_ascii_uppercase().contains("AADSTS");
     let varies =
         |word: &str| word.contains("://") || word.bytes().filter(u8::is_ascii_digit).count() >= 6 || is_uuid(word);
-    let words = clean(text);
-    let words = words.split(' ').map(|word| if varies(word) && !is_code(word) { "…" } else { word });
+    let words = cleaned.split(' ').map(|word| if varies(word) && !is_code(word) { "…" } else { word });
     words.collect::<Vec<_>>().join(" ")
 }
 

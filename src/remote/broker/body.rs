@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::api::DesiredState;
 use crate::plan::observed::InstanceParameters;
-use crate::remote::http::clean;
+use crate::remote::http::{clean, clean_code};
 use crate::tenant::{IntegrationType, LinkState, Region, TenantId};
 
 /// The body is not what the specification says; the text says how.
@@ -52,7 +52,7 @@ pub(super) fn may_mean_absent(body: &[u8]) -> bool {
 /// The body of an error. Everything in it is optional.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ErrorBody {
-    /// `error`: a code of the specification, or the broker's own.
+    /// `error`: a code of the specification, or the broker's own; cleaned.
     pub code: Option<String>,
     /// `description`, or the text of a body that is not JSON; cleaned.
     pub description: Option<String>,
@@ -69,12 +69,12 @@ pub(super) fn error(body: &[u8]) -> ErrorBody {
         let text = if is_markup(body) { None } else { std::str::from_utf8(body).ok() };
         return ErrorBody { code: None, description: text.and_then(shown), is_usable: true, is_repeatable: true };
     };
-    let text = |name: &str| fields.get(name).and_then(Value::as_str).and_then(shown);
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
     // Both flags are optional, and absent means true.
     let flag = |name: &str| fields.get(name).and_then(Value::as_bool).unwrap_or(true);
     ErrorBody {
-        code: text("error"),
-        description: text("description"),
+        code: text("error").map(clean_code).filter(|code| !code.is_empty()),
+        description: text("description").and_then(shown),
         is_usable: flag("instance_usable"),
         is_repeatable: flag("update_repeatable"),
     }

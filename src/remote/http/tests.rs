@@ -67,6 +67,10 @@ fn long_text_ends_in_an_ellipsis() {
     assert_eq!(clean(&"x".repeat(300)), "x".repeat(300));
     assert_eq!(clean(&"x".repeat(301)), format!("{}…", "x".repeat(300)));
     assert_eq!(clean(&format!("{} y", "x".repeat(300))), format!("{}…", "x".repeat(300)));
+    assert_eq!(clean_code(&"x".repeat(65)), format!("{}…", "x".repeat(64)));
+    assert_eq!(clean(&"ü".repeat(200)), "ü".repeat(200));
+    assert_eq!(clean(&"ü".repeat(201)), format!("{}…", "ü".repeat(200)), "bytes count as well");
+    assert_eq!(clean(&format!("{} y", "𐐷".repeat(100))), format!("{}…", "𐐷".repeat(100)));
 }
 
 #[test]

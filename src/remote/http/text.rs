@@ -2,21 +2,38 @@
 
 use std::fmt::Write;
 
+use crate::plan::visible::is_unseen;
+
 /// How many characters of foreign text a message shows.
 const SHOWN: usize = 300;
+/// How many bytes it may take: most alphabets take more than one a character, and a status has several such texts.
+const SHOWN_BYTES: usize = 400;
+/// How many characters and bytes of an error code are shown: those that are documented are words.
+const CODE: usize = 64;
 
 /// Foreign text, fit for a condition, an event and a terminal: control and format characters (Unicode categories Cc
-/// and Cf) are gone, white space is one blank, and after 300 characters it ends in an ellipsis.
+/// and Cf) are gone, white space is one blank, and after 300 characters or 400 bytes it ends in an ellipsis.
 #[must_use]
 pub fn clean(text: &str) -> String {
+    cleaned(text, SHOWN, SHOWN_BYTES)
+}
+
+/// The same for an error code, which ends after 64 bytes.
+#[must_use]
+pub fn clean_code(code: &str) -> String {
+    cleaned(code, CODE, CODE)
+}
+
+fn cleaned(text: &str, characters: usize, bytes: usize) -> String {
     let mut shown = String::new();
     let mut count = 0;
     let mut is_blank_due = false;
     for character in text.chars() {
         if character.is_whitespace() {
             is_blank_due = !shown.is_empty();
-        } else if !character.is_control() && !is_format(character) {
-            if count + usize::from(is_blank_due) >= SHOWN {
+        } else if !is_unseen(character) {
+            let blank = usize::from(is_blank_due);
+            if count + blank >= characters || shown.len() + blank + character.len_utf8() > bytes {
                 shown.push('…');
                 break;
             }
@@ -30,15 +47,6 @@ pub fn clean(text: &str) -> String {
         }
     }
     shown
-}
-
-/// Unicode 16, general category Cf: invisible, and able to reorder or hide what surrounds it.
-const fn is_format(character: char) -> bool {
-    matches!(character,
-        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
-        | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Percent-encodes everything but the unreserved characters of RFC 3986, so that every server reads back the same
