@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/polling"
@@ -191,9 +193,9 @@ func prepare(asked []byte) (*reconciliation, []*unstructured.Unstructured, *ssa.
 func build(about *reconciliation) ([]*unstructured.Unstructured, error) {
 	files := filesys.MakeFsInMemory()
 	generated := kustomize.Kustomization{Namespace: about.Kustomization.Spec.TargetNamespace}
-	for name, text := range about.Files {
+	for _, name := range slices.Sorted(maps.Keys(about.Files)) {
 		generated.Resources = append(generated.Resources, name)
-		if err := files.WriteFile(name, []byte(text)); err != nil {
+		if err := files.WriteFile(name, []byte(about.Files[name])); err != nil {
 			return nil, err
 		}
 	}
