@@ -27,6 +27,7 @@ mod deletion;
 mod endings;
 mod foreign_words;
 mod gitops;
+mod image;
 mod judges;
 #[path = "../support/kstatus_program.rs"]
 mod kstatus_program;
