@@ -117,6 +117,7 @@ async fn start_operator(
 /// What an administrator would write, but for the haste: a real operator looks every hour, this one every second.
 fn configuration(namespace: String, broker: Option<Announcement>, microsoft: Announcement) -> Configuration {
     Configuration {
+        program: PROGRAM.into(),
         tenancy: vec![format!("{{ namespace: {namespace}, tenantIds: [\"*\"], allowDeprovision: true }}")],
         broker,
         broker_url: None,

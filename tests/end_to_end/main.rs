@@ -32,6 +32,7 @@ mod gitops;
 #[path = "../support/gitops_program.rs"]
 mod gitops_program;
 mod holding;
+mod image;
 mod judges;
 mod leaks;
 mod leases;

@@ -53,6 +53,8 @@ pub(crate) struct Announcement {
 /// What the administrator's configuration of an operator says; the fields are replaced before `render`.
 #[derive(Debug, Clone)]
 pub(crate) struct Configuration {
+    /// The operator itself.
+    pub(crate) program: PathBuf,
     /// Entries of `tenancy`, as YAML flow text.
     pub(crate) tenancy: Vec<String>,
     /// The broker, if there is one.
@@ -198,6 +200,7 @@ impl Stage {
     /// A configuration that lets this namespace manage every tenant through the simulator, and looks often.
     pub(crate) fn configuration(&self) -> Configuration {
         Configuration {
+            program: PROGRAM.into(),
             tenancy: vec![format!("{{ namespace: {}, tenantIds: [\"*\"], allowDeprovision: true }}", self.namespace)],
             broker: Some(self.announcement.clone()),
             broker_url: None,
@@ -243,7 +246,7 @@ impl Stage {
         if std::fs::read_to_string(&file).ok().as_deref() != Some(&text) {
             std::fs::write(&file, text).expect("a configuration file");
         }
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(&configuration.program);
         command.args(["run", "--log-format", "json", "--config"]).arg(&file);
         if configuration.microsoft.is_some() && configuration.allow_simulator {
             command.arg("--allow-simulator");
