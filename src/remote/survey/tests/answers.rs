@@ -204,7 +204,7 @@ async fn a_batch_that_came_to_nothing_says_nothing_of_its_parts(#[case] answer: 
     let played = Played::new();
     played.say("POST /$batch", answer);
     let mut eyes = Eyes::without_azure(&played);
-    eyes.gate = played.impatient_gate(500);
+    eyes.gate = played.impatient_gate(2000);
     let seen = eyes.look(0).await;
     assert_told(&seen, class, "$batch");
     let why = Some(Why::ReadFailed);

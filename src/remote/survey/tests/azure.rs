@@ -100,7 +100,7 @@ async fn trouble_is_told_and_the_rest_is_seen(#[case] trouble: Canned) {
     let played = Played::new();
     played.say("/subscriptions/", trouble);
     let mut eyes = Eyes::of(&played);
-    eyes.gate = played.impatient_gate(500);
+    eyes.gate = played.impatient_gate(2000);
     let seen = eyes.look(0).await;
     for name in ["wdatp", "mcas", "sentinel"] {
         assert_eq!(answer(&seen, name), Err(Why::ReadFailed));
