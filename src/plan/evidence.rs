@@ -5,6 +5,7 @@ use super::desired::Desired;
 use super::observed::{Instance, Progress};
 use super::operation::{is_in_flight, is_open, is_wished, refresh};
 use super::reading::Reading;
+use super::signals;
 use super::situation::Situation;
 use crate::api::{Operation, OperationResult, StepName};
 use crate::tenant::{IntegrationType, LinkState};
@@ -37,8 +38,10 @@ fn is_confirmed(situation: &Situation, operation: &Operation) -> bool {
         StepName::Deprovision => {
             let shown_absent = matches!(situation.observed.instance.value(), Some(Instance::Absent));
             let silent = situation.observed.instance.value().is_none();
+            // What is seen to go goes bit by bit: as long as anything answers, it is not seen to be gone.
             (shown_absent || silent && operation.result == Some(OperationResult::Succeeded))
                 && !claims::service_with(situation, Some(operation)).is_true()
+                && !signals::shows_any(&situation.observed.microsoft)
         }
     }
 }

@@ -8,8 +8,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::TENANT;
-use crate::asked::on;
-use crate::judges::{seed, slow_broker, until};
+use crate::asked::{off, on, signing_in, without_broker};
+use crate::judges::{seed, slow_broker, until, verdict};
 use crate::support::microsoft::{SECRET, SECRET_NAME, SUBSCRIPTION, by_secret};
 use crate::support::stage::{Operator, Stage, ready};
 
@@ -169,4 +169,17 @@ async fn what_microsoft_says(
         told(&stage, reason).await;
     }
     assert_clean(&stage, &operator, places).await;
+}
+
+/// Whoever holds a role is counted and not named; the simulator tells the names all the same.
+#[tokio::test]
+async fn no_name_of_a_person_is_copied() {
+    let (stage, operator) = without_broker("names", off(&json!({}))).await;
+    stage.apply("contoso", signing_in(&json!({}))).await.unwrap();
+    let asking = stage.until_ready("contoso", "False", "ActionRequired").await;
+    assert_eq!(verdict(&asking, "Authorized"), ("True", "Met"), "the holders of the role were read");
+    told(&stage, "ActionRequired").await;
+    for (place, value) in shown(&stage, &operator).await {
+        assert!(!value.to_string().contains("(user)"), "{place}: {value:#}");
+    }
 }

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use crate::asked::{now, off, until_looked, with_broker};
 use crate::broker_access::{probe, probes};
 use crate::deletion::{ENABLED, assert_untouched, confirmed, delete, enabled};
-use crate::judges::{FINALIZER, gone, message, slow_broker, until, verdict};
+use crate::judges::{FINALIZER, gone, message, slow_broker, until, verdict, writes};
 use crate::support::kstatus::{KStatus, kstatus};
 use crate::support::microsoft::by_secret;
-use crate::support::stage::{Configuration, Stage};
+use crate::support::stage::{Configuration, Stage, condition};
+use crate::versions::watch;
 use crate::{OTHER, TENANT};
 
 /// Waits until the resource is held for this reason, and a person is needed.
@@ -121,4 +122,52 @@ async fn whoever_may_not_manage_the_tenant_any_more_is_not_held() {
     delete(&stage).await;
     assert!(stage.read("contoso").await.is_null(), "it goes at once");
     assert_untouched(&stage).await;
+}
+
+/// 2 + 1 for each wait that is reported: here for the declaration, and for the verification.
+#[tokio::test]
+async fn a_deletion_that_is_verified_later_costs_one_write_more() {
+    let (stage, _operator) = with_broker("verified-later", off(&json!({"automaticRegion": "EU"})), 300).await;
+    let spec = json!({"tenantId": TENANT, "credentials": by_secret(), "deletionPolicy": "Deprovision"});
+    stage.apply("contoso", spec).await.unwrap();
+    stage.until_current("contoso").await;
+    stage.simulator.advance(601).await.unwrap();
+    stage.simulator.settings(None, json!({"signalsDelaySeconds": 600})).await.unwrap();
+    let (before, versions) = (writes(&stage, "contoso").await.len(), watch(&stage));
+    delete(&stage).await;
+    stage.until_ready("contoso", "False", "DeprovisionNotDeclared").await;
+    stage.edit("contoso", confirmed()).await.unwrap();
+    let verifying = stage.until_ready("contoso", "False", "Verifying").await;
+    until_looked(&stage, TENANT, 2).await;
+    assert_eq!(stage.read("contoso").await, verifying, "looking costs nothing");
+    stage.simulator.advance(600).await.unwrap();
+    gone(&stage, "contoso").await;
+    let versions = versions.await.unwrap();
+    let calls: Vec<_> = versions.iter().filter(|version| condition(version, "ActionRequired").is_some()).collect();
+    assert!(calls.is_empty(), "nobody is called because one sign of the service goes before another: {calls:#?}");
+    // A look that is under way while the tenant changes sees both, and says so.
+    let is_half = |version: &&Value| verdict(version, "Ready").1 == "Verifying";
+    let in_between = versions.iter().filter(is_half).count() - 1;
+    let written = writes(&stage, "contoso").await.split_off(before);
+    assert!(in_between <= 1 && written.len() <= 4 + in_between, "{written:?}");
+}
+
+/// 2 + 1 for each wait that is reported: here for the declaration, and for a person.
+#[tokio::test]
+async fn a_deletion_that_a_person_ends_costs_one_write_more() {
+    let (stage, operator) = enabled("ended-by-hand", "Deprovision").await;
+    drop(operator);
+    // Every time that it is tried again its intent is written first.
+    let _operator = stage.operator(&stage.configuration().with_timing("slowProbeSeconds", 3600)).await;
+    let refusal = json!({"kind": "failBeforeActing", "status": 400, "body": {"description": "ask support first"}});
+    stage.simulator.fault(json!({"endpoint": "deprovision"}), None, refusal).await.unwrap();
+    let before = writes(&stage, "contoso").await.len();
+    delete(&stage).await;
+    stage.until_ready("contoso", "False", "DeprovisionNotDeclared").await;
+    stage.edit("contoso", confirmed()).await.unwrap();
+    until_held(&stage, "ProviderRejected").await;
+    stage.edit("contoso", json!({"deletionPolicy": "Retain"})).await.unwrap();
+    gone(&stage, "contoso").await;
+    let written = writes(&stage, "contoso").await.split_off(before);
+    assert!(written.len() <= 4, "{written:?}");
 }

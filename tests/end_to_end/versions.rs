@@ -28,7 +28,7 @@ const ALWAYS: [&str; 10] = [
 const SOMETIMES: [&str; 4] = ["Reconciling", "Stalled", "ActionRequired", "Suspended"];
 
 /// Collects every version of the resource until it is gone.
-fn watch(stage: &Stage) -> JoinHandle<Vec<Value>> {
+pub(crate) fn watch(stage: &Stage) -> JoinHandle<Vec<Value>> {
     let objects = stage.objects();
     tokio::spawn(async move {
         let params = WatchParams::default().fields("metadata.name=contoso").disable_bookmarks();

@@ -326,6 +326,34 @@ fn disabled_on_by_observation(#[case] is_present: bool) {
     }
 }
 
+/// Nobody is called because one sign of the service goes before another.
+#[test]
+fn deprovisioned_half_gone_is_verified_within_the_grace() {
+    let mut world = World::new(deprovisioned()).sees_on();
+    world.show_state("Enabled");
+    let mut gone = world.clone();
+    gone.show(Instance::Absent);
+    world.pass_with(&Outcome::Done, Some(gone.observed));
+    for half in [
+        Microsoft { hunting: Reading::observed(Hunting::Refuses), ..seen_on() },
+        Microsoft { incidents: Reading::observed(Answer::Refuses), ..seen_on() },
+    ] {
+        let mut world = world.clone();
+        let writes = world.writes;
+        world.observed.microsoft = half;
+        world.pass();
+        world.assert_ready(TriState::False, Reason::Verifying);
+        assert!(world.writes <= writes + 1 && world.status.as_ref().unwrap().pending_actions.is_empty());
+        world.wait(2);
+        world.pass();
+        world.assert_stalled(Reason::ClaimNotObserved);
+        world.observed.microsoft = seen_off();
+        world.pass();
+        world.assert_ready(TriState::True, Reason::Deprovisioned);
+        assert_eq!(world.sent.len(), 1, "no second delete");
+    }
+}
+
 #[test]
 fn deprovisioned_on_gone_is_verified_within_the_grace_and_never_deleted_twice() {
     let mut world = World::new(deprovisioned()).sees_on();
