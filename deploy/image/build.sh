@@ -42,7 +42,7 @@ fi
 # Nothing of this machine gets into the program: neither its clock nor its paths nor what its user has set for other builds.
 # Where the sources of the standard library are installed, rustc would name them by their path.
 export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-0}" CARGO_INCREMENTAL=0
-unset RUSTFLAGS RUSTC_WRAPPER ${!CARGO_BUILD_*} ${!CARGO_PROFILE_*} ${!CARGO_TARGET_*}
+unset RUSTFLAGS CARGO_BUILD_RUSTFLAGS RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER ${!CARGO_PROFILE_*} ${!CARGO_TARGET_*}
 here="$(pwd -P)"
 cargo_home="${CARGO_HOME:-$HOME/.cargo}"
 library="$(rustc --print sysroot)/lib/rustlib/src/rust"
@@ -66,12 +66,13 @@ fi
 # what it has built, which is more than anybody's word on what the program is made of.
 cargo build --release --locked --target host-tuple --target-dir "$directory" --bin "$name" \
     --message-format json-render-diagnostics >"$directory/built.json"
+deploy/image/sbom.sh >"$directory/sbom.json"
 
 rm -rf "$root"
 install -D -m 0555 "$directory/$(compiler host)/release/$name" "$root/usr/local/bin/$name"
 install -D -m 0444 "$authorities" "$root/etc/ssl/certs/ca-certificates.crt"
 install -D -m 0444 LICENSE "$root/licenses/LICENSE"
 install -D -m 0444 deploy/image/licenses/LGPL-2.1 "$root/licenses/glibc/LGPL-2.1"
-install -D -m 0444 /dev/stdin "$root/sbom/$name.cdx.json" < <(deploy/image/sbom.sh)
+install -D -m 0444 "$directory/sbom.json" "$root/sbom/$name.cdx.json"
 find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 du --apparent-size --bytes --summarize "$root"

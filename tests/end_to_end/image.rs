@@ -33,6 +33,8 @@ const STILL_AT_WORK: Duration = Duration::from_secs(30);
 struct Built {
     root: PathBuf,
     messages: PathBuf,
+    // Another run must not exchange them meanwhile.
+    _lock: fs::File,
 }
 
 /// One test, because each that waits for the build would keep another from running.
@@ -59,7 +61,7 @@ fn built() -> Built {
     let lock = fs::File::create(folder.join("lock")).unwrap();
     lock.lock().unwrap();
     build(&folder);
-    Built { root: folder.join("root"), messages: folder.join("built.json") }
+    Built { root: folder.join("root"), messages: folder.join("built.json"), _lock: lock }
 }
 
 /// In the background of the other tests, which wait for processes most of the time.
@@ -163,7 +165,8 @@ fn its_program_does_not_tell_where_it_was_built(built: &Built) {
     let of = |variable: &str, usual: &str| std::env::var(variable).unwrap_or_else(|_| format!("{home}/{usual}"));
     let (cargo, rustup) = (of("CARGO_HOME", ".cargo"), of("RUSTUP_HOME", ".rustup"));
     let finder = |words: &str| bytes.windows(words.len()).position(|window| window == words.as_bytes());
-    let paths = [SOURCES, env!("CARGO_TARGET_TMPDIR"), &home, &cargo, &rustup];
+    let folder = built.root.parent().unwrap().to_str().unwrap();
+    let paths = [SOURCES, folder, &home, &cargo, &rustup];
     // A path of one part, such as `/src`, is part of others.
     for path in paths.into_iter().filter(|path| Path::new(path).components().count() > 2) {
         let around = finder(path).map(|at| String::from_utf8_lossy(&bytes[at..(at + 120).min(bytes.len())]));
