@@ -8,7 +8,7 @@ use crate::support::kstatus::{KStatus, kstatus};
 use crate::support::stage::{Stage, condition, ready};
 
 /// Every condition that is never absent.
-const CONDITIONS: [&str; 10] = [
+pub(crate) const CONDITIONS: [&str; 10] = [
     "Ready",
     "CredentialsReady",
     "Eligible",

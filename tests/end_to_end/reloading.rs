@@ -113,14 +113,20 @@ async fn leave_to_deprovision_is_given_and_withdrawn() {
     assert_eq!(stage.simulator.count(OTHER, "DELETE").await.unwrap(), 0);
 }
 
+/// A mapping of the tenant, with time for a request that is held, and the one that takes it back.
+fn withdrawal(stage: &Stage) -> (Configuration, Configuration) {
+    let mut allowed = mapping(stage, &[(TENANT, false)]);
+    allowed.request_timeout = 60;
+    let mut withdrawn = allowed.clone();
+    withdrawn.tenancy = vec![format!("{{ namespace: {}, tenantIds: [{OTHER}] }}", stage.namespace)];
+    (allowed, withdrawn)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_permission_that_goes_while_a_pass_is_under_way_ends_it_before_its_step() {
     let stage = Stage::open("withdrawn").await;
     seed(&stage, TENANT).await;
-    let mut allowed = mapping(&stage, &[(TENANT, false)]);
-    allowed.request_timeout = 60;
-    let mut withdrawn = allowed.clone();
-    withdrawn.tenancy = vec![format!("{{ namespace: {}, tenantIds: [{OTHER}] }}", stage.namespace)];
+    let (allowed, withdrawn) = withdrawal(&stage);
     let hold = stage.simulator.hold(json!({"endpoint": "fetch"}), "acted").await.unwrap();
     let operator = stage.operator(&allowed).await;
     let address = probes(&operator).await;
@@ -140,10 +146,7 @@ async fn a_permission_that_goes_while_a_pass_is_under_way_ends_it_before_its_ste
 async fn a_pass_that_ends_by_the_old_word_is_followed_by_one_by_the_new() {
     let stage = Stage::open("overtaken").await;
     seed(&stage, TENANT).await;
-    let mut allowed = mapping(&stage, &[(TENANT, false)]);
-    allowed.request_timeout = 60;
-    let mut withdrawn = allowed.clone();
-    withdrawn.tenancy = vec![format!("{{ namespace: {}, tenantIds: [{OTHER}] }}", stage.namespace)];
+    let (allowed, withdrawn) = withdrawal(&stage);
     let hold = stage.simulator.hold(json!({"endpoint": "fetch"}), "acted").await.unwrap();
     let operator = stage.operator(&allowed).await;
     stage.apply("contoso", json!({"tenantId": TENANT, "managementPolicy": "Observe"})).await.unwrap();

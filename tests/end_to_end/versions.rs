@@ -9,21 +9,9 @@ use crate::TENANT;
 use crate::asked::{off, signing_in, with_broker};
 use crate::deletion::{confirmed, delete};
 use crate::judges::{gone, slow_broker, verdict};
+use crate::policies::CONDITIONS;
 use crate::support::stage::{ACCOUNT, PATIENCE, Stage, condition};
 
-/// Conditions that are there from the first look on.
-const ALWAYS: [&str; 10] = [
-    "Ready",
-    "CredentialsReady",
-    "Eligible",
-    "Authorized",
-    "Consented",
-    "RegionPinned",
-    "ServiceOn",
-    "Integrated",
-    "ServicesReporting",
-    "InSync",
-];
 /// Conditions that are there only when they are true.
 const SOMETIMES: [&str; 4] = ["Reconciling", "Stalled", "ActionRequired", "Suspended"];
 
@@ -58,10 +46,13 @@ fn assert_well_formed(version: &Value) {
         let (kind, about) = (condition["type"].as_str().unwrap(), condition["observedGeneration"].as_i64().unwrap());
         let is_of_this_write = if kind == "Suspended" { about >= observed } else { about == observed };
         assert!(is_of_this_write, "{kind} is about {about}, the status about {observed}: {version:#}");
-        assert!(ALWAYS.contains(&kind) || SOMETIMES.contains(&kind) && condition["status"] == "True", "{version:#}");
+        assert!(
+            CONDITIONS.contains(&kind) || SOMETIMES.contains(&kind) && condition["status"] == "True",
+            "{version:#}"
+        );
     }
     if observed >= 0 {
-        let missing: Vec<_> = ALWAYS.iter().filter(|kind| condition(version, kind).is_none()).collect();
+        let missing: Vec<_> = CONDITIONS.iter().filter(|kind| condition(version, kind).is_none()).collect();
         assert!(missing.is_empty(), "{missing:?}: {version:#}");
         let [reconciling, stalled, suspended] =
             ["Reconciling", "Stalled", "Suspended"].map(|kind| condition(version, kind).is_some());
